@@ -8,7 +8,11 @@ python=${1:?usage: tools/uv.sh PYTHON}
 cache=${COVCORE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/covcore}
 target=$cache/uv
 
-command -v uv && exit 0
+# A shim of pyenv's may lie on PATH and not run.
+if uv --version >/dev/null 2>&1; then
+    command -v uv
+    exit
+fi
 
 if [ ! -x "$target/bin/uv" ]; then
     mkdir -p "$cache"

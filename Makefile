@@ -1,0 +1,136 @@
+# Everything that developers and CI run. `make` alone lists it.
+
+PYTHONS ?= 3.14 3.15
+PY ?= $(PYTHONS)
+SECONDS ?= 60
+PYTEST_ARGS ?= -n auto
+CLANG ?= clang
+
+# site warns about interpreters that are called by a path with .. in it, so they are called by a whole one.
+venv = $(CURDIR)/.venv/$1
+python = $(call venv,$1)/bin/python
+uv = "$$(tools/uv.sh $(call python,$1))" pip install --quiet --compile-bytecode --python $(call python,$1)
+c_files = $(wildcard src/*.c src/*.h)
+
+.SECONDARY: # keep what was made on the way
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-c test-py build sanitize fuzz lint format bench clean distclean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/demo/.installed ## measure the example project and report what its tests miss
+	cd examples && $(call venv,demo)/bin/covcore run -m pytest -q
+	cd examples && $(call venv,demo)/bin/covcore report -m
+
+test: lint test-c test-py ## everything that CI runs: lint, the C tests, the Python tests
+
+# ---- the tests
+
+build: $(PY:%=.venv/%/.built) ## build the extensions in place, for each Python or PY=3.14
+
+test-py: $(PY:%=.venv/%/.built) ## the Python tests, on each Python or PY=3.14
+	@set -e; for version in $(PY); do \
+	    echo "Python $$version: pytest $(PYTEST_ARGS)"; \
+	    $(call python,$$version) -m pytest $(PYTEST_ARGS); \
+	done
+
+test-c: $(patsubst tests/c/%.c,build/c/%,$(wildcard tests/c/test_*.c)) ## the C tests, with sanitizers where the compiler has them
+	@set -e; for test in $^; do echo "$$test"; $$test; done
+
+C_FLAGS = -std=c11 -g -O1 -fno-omit-frame-pointer -Wall -Wextra -Wconversion -Werror -Isrc
+sanitizers = -fsanitize=address,undefined -fno-sanitize-recover=all
+
+# build/c/test_NAME is made of tests/c/test_NAME.c, src/NAME.c and what a line `// needs: a.c b.c` in the test names of src/;
+# build/fuzz/fuzz_NAME likewise.
+c_sources = $(sort $(wildcard src/$(patsubst fuzz_%,%,$(patsubst test_%,%,$1)).c) $(addprefix src/,$(shell sed -n 's|^// needs: *||p' $2)))
+
+build/c/test_%: tests/c/test_%.c $(wildcard tests/c/*.h) $(c_files) build/c/sanitizers
+	$(CC) $(C_FLAGS) $$(cat build/c/sanitizers) -o $@ $< $(call c_sources,$(@F),$<)
+
+build/c/sanitizers:
+	@mkdir -p $(@D)
+	@echo 'int main(void) { return 0; }' >$@.c
+	@if $(CC) $(sanitizers) $@.c -o $@.probe 2>/dev/null; then echo $(sanitizers) >$@; else echo >$@; fi
+
+sanitize: test-c build/sanitize/.installed ## the C and the Python tests with AddressSanitizer and UBSan, on Python 3.14
+	env ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
+	    LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
+	    $(CURDIR)/build/sanitize/bin/python -P -m pytest $(PYTEST_ARGS)
+
+fuzz: ## each fuzzer for SECONDS=60, built with clang's libFuzzer
+	@command -v $(CLANG) >/dev/null || { echo "make fuzz: no $(CLANG): install the packages clang and libclang-rt-dev" >&2; exit 1; }
+	@$(MAKE) --no-print-directory $(patsubst tests/fuzz/%.c,run-%,$(wildcard tests/fuzz/fuzz_*.c))
+
+run-fuzz_%: build/fuzz/fuzz_%
+	mkdir -p build/fuzz/corpus_$*
+	cd build/fuzz && ./fuzz_$* -max_total_time=$(SECONDS) -print_final_stats=1 corpus_$* $(wildcard $(CURDIR)/tests/fuzz/corpus_$*)
+
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) $(c_files)
+	@mkdir -p $(@D)
+	$(CLANG) -std=c11 -g -O1 -Isrc -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(call c_sources,$(@F),$<)
+
+# ---- the code's form
+
+lint: .venv/3.14/.lint ## ruff and mypy --strict
+	$(call venv,3.14)/bin/ruff check
+	$(call venv,3.14)/bin/ruff format --check
+	$(call venv,3.14)/bin/mypy $(wildcard covcore plugin)
+
+format: .venv/3.14/.lint ## lay out the Python and the C code
+	$(call venv,3.14)/bin/ruff check --fix-only
+	$(call venv,3.14)/bin/ruff format
+	$(call venv,3.14)/bin/clang-format -i $(wildcard src/*.[ch] tests/c/*.[ch] tests/fuzz/*.[ch])
+
+bench: .venv/3.14/.built .venv/3.14/.bench ## what measuring costs; ARGS="..." go to the benchmark
+	$(call python,3.14) -m bench $(ARGS)
+
+clean: ## remove what was built
+	rm -rf build dist plugin/*.egg-info covcore/*.so .mypy_cache .pytest_cache .ruff_cache examples/.covcore examples/.covcore.d
+	rm -f .venv/*/.built .venv/*/.installed
+	find bench covcore examples plugin tests -name __pycache__ -prune -exec rm -r {} + 2>/dev/null || true
+
+distclean: clean ## remove the virtual environments too
+	rm -rf .venv
+
+# ---- virtual environments: .venv/3.14 and .venv/3.15 to develop in, .venv/demo as a user would have it
+
+$(PYTHONS:%=.venv/%/bin/python): .venv/%/bin/python:
+	"$$(tools/python.sh $*)" -m venv --clear --without-pip $(call venv,$*)
+
+# The tree is importable by a plain .pth file. The import hook that setuptools would install by default (mode "compat": not) imports
+# re and pathlib in every process, and so would hide it if covcore made a measured process do so.
+.venv/%/.tools: pyproject.toml .venv/%/bin/python
+	$(call uv,$*) -r pyproject.toml --group build --group test
+	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/plugin' >.venv/$*/lib/python$*/site-packages/covcore_tree.pth
+	@touch $@
+
+.venv/%/.lint: .venv/%/.tools
+	$(call uv,$*) --group lint
+	@touch $@
+
+.venv/%/.bench: .venv/%/.tools
+	$(call uv,$*) --group bench
+	@touch $@
+
+.venv/%/.built: .venv/%/.tools setup.py $(c_files)
+	COVCORE_WERROR=1 $(call uv,$*) --no-build-isolation --no-deps --reinstall-package covcore \
+	    --config-setting editable_mode=compat --editable .
+	@touch $@
+
+py_files = $(shell find covcore plugin -name '*.py*' -not -path '*/__pycache__/*')
+
+.venv/demo/bin/python build/sanitize/bin/python:
+	"$$(tools/python.sh 3.14)" -m venv --clear --without-pip $(CURDIR)/$(@D:%/bin=%)
+
+.venv/demo/.installed: .venv/demo/bin/python pyproject.toml setup.py $(c_files) $(py_files)
+	rm -rf build/lib.*
+	$(call uv,demo) --reinstall-package covcore . pytest
+	@touch $@
+
+# Installed, not editable: nothing may import the extensions that lie in the tree.
+build/sanitize/.installed: build/sanitize/bin/python pyproject.toml setup.py $(c_files) $(py_files)
+	rm -rf build/lib.* build/temp.*
+	COVCORE_SANITIZE=1 COVCORE_WERROR=1 "$$(tools/uv.sh $(CURDIR)/$<)" pip install --quiet --python $(CURDIR)/$< \
+	    --reinstall-package covcore . --group test
+	@touch $@
