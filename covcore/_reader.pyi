@@ -1,0 +1,49 @@
+"""Recordings and code objects, read by C: see src/reader.c."""
+
+from collections.abc import Sequence
+from types import CodeType
+from typing import TypedDict
+
+class Owner(TypedDict):
+    run_id: str
+    boot_id: str
+    pid: int
+    start_ticks: int
+    started_ns: int
+    hexversion: int
+    optimize: int
+
+class SegmentInfo(TypedDict):
+    owner: Owner
+    segment: int
+    end: int  # 0 open, 1 continued, 2 finished, 3 stopped by `error`
+    error: int  # errno or 0
+    length: int  # published bytes
+
+class Recording(TypedDict):
+    owner: Owner
+    end: int  # of the last segment given
+    error: int
+    problem: str | None  # why reading stopped early; what came before it is good
+    settings: list[tuple[str, str]]  # of the RUN record, in order, keys may repeat
+    files: list[tuple[bytes, bytes]]  # (path as the file system's bytes, SHA-256 of the normalised text or 32 zero bytes)
+    codes: list[tuple[int, int, int, str, bytes]]  # (file id, first line, co_flags, qualified name, shape)
+    contexts: list[tuple[str, str, str]]  # (static, test, phase); hits name them by index
+    hits: list[tuple[int, int, bytes]]  # (context index or -1 for the empty one, code id, bitmap over slots)
+
+type Site = tuple[int, int, int, int, int, int, int, int, int, int]
+# (source, left, right, left_block, right_block, kind, line, end_line, col, end_col)
+type Block = tuple[int, int, tuple[int, ...]]  # (end: 0 goto 1 site 2 return 3 raise, target, lines)
+type Shape = tuple[tuple[int, ...], tuple[Site, ...], tuple[Block, ...]]  # lines, sites, blocks
+
+def segment_info(segment: bytes) -> SegmentInfo:
+    """Look at one segment file's bytes (the first 512 are enough).  Raises ValueError: what is wrong with it."""
+
+def read_recording(segments: Sequence[bytes]) -> Recording:
+    """Read the segment files of one recording, in order.  Raises ValueError if the first is not one of ours."""
+
+def describe(code: CodeType) -> bytes:
+    """The encoded shape of a code object of this interpreter.  Raises ValueError if its bytecode is malformed."""
+
+def decode_shape(shape: bytes) -> Shape:
+    """Raises ValueError: what is malformed."""

@@ -1,0 +1,37 @@
+"""The C tracer: see src/tracer.c."""
+
+from collections.abc import Callable, Sequence
+
+class Tracer:
+    """Records the lines and arcs of this interpreter's code objects.  At most one is started at a time."""
+
+    def __init__(self, decide: Callable[[str], str | None]) -> None:
+        """decide: called once per co_filename; gives the absolute path to measure it under, or None to leave it alone."""
+
+    def start(self, directories: Sequence[str], run_id: str, settings: bytes = b"") -> int:
+        """Open a recording and arm.
+
+        directories: absolute paths; the first one that takes the recording is used, its index is returned.
+        run_id: at most 31 hex digits.  settings: key NUL value NUL ..., kept in the recording's RUN record.
+
+        Raises OSError if no directory takes it, RuntimeError if no two tool ids are free (naming who holds them) or if
+        it is started already.
+        """
+
+    def stop(self) -> None:
+        """Disarm, free the tool ids and put the end mark.  Does nothing when not started."""
+
+    def restart(self) -> None:
+        """Arm again whatever of ours was silenced; other tools do not notice."""
+
+    def switch_context(self, static: str, test: str, phase: str) -> None:
+        """Record from here on under another context."""
+
+    @property
+    def started(self) -> bool: ...
+    @property
+    def error(self) -> str | None:
+        """What stopped recording early, in one line, or None."""
+
+    def counts(self) -> dict[str, int]:
+        """files, codes, arcs, unknown (events that fit no slot), arc_bytes (memory of the arc set)."""

@@ -1,0 +1,158 @@
+/* recording: the append-only log of one process.
+ *
+ * A recording is a row of segment files DIR/NAME.0, NAME.1, ... of growing size.  Each is created whole
+ * (fallocate: a hole would kill the program with SIGBUS on a full disk), mapped shared, and its descriptor closed at
+ * once; from then on an append is a few stores and one release-store of the length.  What was appended is in the
+ * page cache: it survives any death of the process, and needs no handler, thread or exit hook of ours.
+ *
+ *   segment file                                   record (8-byte words)
+ *   +--------------------------+ 0                 +----------+----------+
+ *   | header: who, when, CRC   |                   | type, n  | argument |   n: words of the record, head included
+ *   | length <- release-store  |                   +----------+----------+
+ *   +--------------------------+ SEGMENT_HEADER    | payload ...         |
+ *   | record | record | ...    |                   +---------------------+
+ *   | (zeros)                  |
+ *   +--------------------------+ capacity
+ *
+ * Ids are implied by order and run over all segments: the k-th FILE, CODE, ARC, CONTEXT record (from 0) defines id k.
+ *
+ * The reader below trusts nothing: bounds, types, ids, checksums.  No Python.h here.
+ */
+#ifndef COVCORE_RECORDING_H
+#define COVCORE_RECORDING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sha256.h"
+
+enum {
+    RECORDING_VERSION = 1,
+    SEGMENT_HEADER = 512,              /* bytes before the first record */
+    SEGMENT_FIRST = 256 * 1024,        /* bytes of segment 0; each next one is twice as long ... */
+    SEGMENT_LARGEST = 16 * 1024 * 1024,/* ... up to this, or as long as one record needs */
+};
+
+/* Records.  CRC: zlib's CRC-32 of the payload, in the argument. */
+typedef enum {
+    RECORD_RUN = 1,      /* CRC; payload: u32 n, then n bytes: key NUL value NUL ... (UTF-8) */
+    RECORD_FILE = 2,     /* CRC; payload: 32 bytes source hash (zeros: unreadable), u32 n, n bytes of path */
+    RECORD_CODE = 3,     /* CRC; payload: u32 file id, i32 first line, u32 co_flags, u32 n, u32 m, n bytes of qualified
+                            name (UTF-8), m bytes of encoded shape (sites.h) */
+    RECORD_CONTEXT = 4,  /* CRC; payload: u32 n, u32 m, u32 k, then static label, test id, phase (UTF-8).  What follows
+                            is hit under it.  Before the first one: the empty context. */
+    RECORD_ARC = 5,      /* argument: code id; payload: u32 slot, u32 0.  Defines the arc and is its first hit. */
+    RECORD_HIT = 6,      /* argument: arc id.  Hit again, under the current context. */
+    RECORD_SWITCH = 7,   /* argument: context id.  Back to a context defined before. */
+} record_type;
+
+typedef enum {
+    SEGMENT_OPEN = 0,      /* the process writes, or was killed writing */
+    SEGMENT_CONTINUED = 1, /* the next segment goes on */
+    SEGMENT_FINISHED = 2,  /* recording_finish was called: the end mark */
+    SEGMENT_STOPPED = 3,   /* an error stopped recording; `error` in the header says which (errno) */
+} segment_end;
+
+/* Who writes: goes into each segment's header. */
+typedef struct {
+    char run_id[32];         /* NUL-terminated hex */
+    char boot_id[40];        /* NUL-terminated */
+    uint64_t pid;
+    uint64_t start_ticks;    /* clock ticks after boot, /proc/PID/stat field 22: (boot, pid, start) names a process */
+    uint64_t started_ns;     /* wall clock, ns since 1970 */
+    uint32_t hexversion;     /* PY_VERSION_HEX */
+    uint32_t optimize;       /* sys.flags.optimize */
+} recording_owner;
+
+typedef struct {
+    char **directories;      /* tried in order when a segment is created; owned copies, NULL-terminated */
+    char *name;              /* file name without the segment number */
+    recording_owner owner;
+    uint8_t *map;            /* current segment, or NULL: not open */
+    size_t capacity;         /* bytes of it */
+    size_t length;           /* bytes used, header included */
+    uint32_t segment;        /* its number */
+    uint32_t fork_count;     /* the process-wide count of forks when it was opened */
+    uint32_t n_files, n_codes, n_arcs, n_contexts; /* ids handed out */
+    int error;               /* errno that stopped it, 0 while all is well */
+} recording;
+
+/* Fills boot id, pid, start ticks and time of this process; run_id, hexversion and optimize are the caller's. */
+void recording_owner_fill(recording_owner *owner);
+
+/* Creates segment 0 in the first of the directories (absolute paths) that takes it.  Returns 0, or -1 with errno
+ * of the last one tried.  *directory_index tells which. */
+int recording_open(recording *r, const char *const *directories, size_t n_directories, const recording_owner *owner,
+                   size_t *directory_index);
+
+/* Whether this process may append: open, no error, and not a forked child of the owner (which must open its own;
+ * recording_abandon first). */
+bool recording_ready(const recording *r);
+
+/* Appends.  Return the id that the record defines (or 0 for HIT and SWITCH), or -1 after an error, which is kept
+ * in r->error and ends the recording: nothing is appended afterwards. */
+int64_t recording_run(recording *r, const char *settings, size_t n_bytes);
+int64_t recording_file(recording *r, const uint8_t hash[SHA256_BYTES], const char *path, size_t n_path);
+int64_t recording_code(recording *r, uint32_t file_id, int32_t first_line, uint32_t co_flags, const char *qualname,
+                       size_t n_qualname, const uint8_t *shape, size_t n_shape);
+int64_t recording_context(recording *r, const char *const parts[3], const size_t n_parts[3]);
+int64_t recording_arc(recording *r, uint32_t code_id, uint32_t slot);
+int64_t recording_hit(recording *r, uint32_t arc_id);
+int64_t recording_switch(recording *r, uint32_t context_id);
+
+/* Writes the end mark and unmaps.  */
+void recording_finish(recording *r);
+
+/* Lets go of the mapping without a mark: in a forked child, whose parent goes on writing it. */
+void recording_abandon(recording *r);
+
+/* Allocation of segments, replaceable by tests (disk full at the n-th call). */
+extern int (*recording_fallocate)(int fd, int64_t n_bytes);
+
+/* ---- reading ---- */
+
+typedef struct {
+    recording_owner owner;
+    uint32_t segment;
+    uint32_t end;            /* segment_end */
+    int32_t error;           /* errno that stopped it */
+    uint64_t length;         /* bytes of records that are published */
+} segment_info;
+
+typedef struct {
+    record_type type;
+    uint32_t argument;
+    const uint8_t *payload;
+    size_t n_payload;
+} record;
+
+typedef struct {
+    const uint8_t *at, *end; /* next record; end of what is published */
+    const char *reason;      /* why reading stopped early, or NULL */
+} segment_reader;
+
+/* Looks at a whole segment file's bytes.  0, or -1 with *reason: not ours, another byte order or version, cut short,
+ * header checksum wrong. */
+int segment_open(segment_reader *reader, segment_info *info, const uint8_t *bytes, size_t n_bytes, const char **reason);
+
+/* The next record: 1, 0 at the end, -1 with reader->reason at the first malformed one (what came before is good).
+ * Checks bounds, type, size and CRC; that ids exist is the caller's, who counts them. */
+int segment_next(segment_reader *reader, record *out);
+
+/* Parsed payloads, pointing into the bytes.  0, or -1 if the sizes inside do not fit. */
+typedef struct {
+    uint32_t file_id;
+    int32_t first_line;
+    uint32_t co_flags;
+    const char *qualname;
+    size_t n_qualname;
+    const uint8_t *shape;
+    size_t n_shape;
+} code_record;
+int record_file(const record *r, const uint8_t **hash, const char **path, size_t *n_path);
+int record_code(const record *r, code_record *out);
+int record_context(const record *r, const char *parts[3], size_t n_parts[3]);
+int record_run(const record *r, const char **settings, size_t *n_settings);
+
+#endif

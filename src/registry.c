@@ -1,0 +1,197 @@
+#include "registry.h"
+
+#include <string.h>
+
+static void
+list_init(list_link *head)
+{
+    head->prev = head->next = head;
+}
+
+static void
+list_append(list_link *head, list_link *node)
+{
+    node->prev = head->prev;
+    node->next = head;
+    head->prev->next = node;
+    head->prev = node;
+}
+
+static void
+list_remove(list_link *node)
+{
+    if (node->next == NULL) {
+        return;
+    }
+    node->prev->next = node->next;
+    node->next->prev = node->prev;
+    node->prev = node->next = NULL;
+}
+
+static void
+registry_free(registry *reg)
+{
+    file_state *file = reg->files;
+    while (file != NULL) {
+        file_state *next = file->next;
+        PyMem_RawFree(file->path);
+        PyMem_RawFree(file);
+        file = next;
+    }
+    PyMem_RawFree(reg);
+}
+
+/* The co_extra free function.  CPython calls it for each code object on which any user of co_extra set
+ * something, so with NULL too; and after the module is gone (3,376 of 3,824 calls in one measured run). */
+static void
+state_free(void *extra)
+{
+    code_state *state = extra;
+    if (state == NULL) {
+        return;
+    }
+    registry *reg = state->registry;
+    if (reg->last == state) {
+        reg->last_code = NULL;
+        reg->last = NULL;
+    }
+    list_remove(&state->all);
+    list_remove(&state->touched);
+    shape_free(&state->shape);
+    PyMem_RawFree(state);
+    reg->n_states--;
+    if (reg->module_gone && reg->n_states == 0) {
+        registry_free(reg);
+    }
+}
+
+registry *
+registry_new(void)
+{
+    registry *reg = PyMem_RawCalloc(1, sizeof(*reg));
+    if (reg == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    list_init(&reg->all);
+    list_init(&reg->touched);
+    reg->extra_index = PyUnstable_Eval_RequestCodeExtraIndex(state_free);
+    if (reg->extra_index < 0) {
+        PyMem_RawFree(reg);
+        PyErr_SetString(PyExc_RuntimeError, "no co_extra index is free: too many tools in this process attach data to code");
+        return NULL;
+    }
+    return reg;
+}
+
+void
+registry_release(registry *reg)
+{
+    reg->module_gone = true;
+    if (reg->n_states == 0) {
+        registry_free(reg);
+    }
+}
+
+code_state *
+registry_find_slow(registry *reg, PyObject *code)
+{
+    if (!PyCode_Check(code)) {
+        return NULL;
+    }
+    void *extra = NULL;
+    if (PyUnstable_Code_GetExtra(code, reg->extra_index, &extra) < 0) {
+        PyErr_Clear();
+        return NULL;
+    }
+    if (extra != NULL) {
+        reg->last_code = code;
+        reg->last = extra;
+    }
+    return extra;
+}
+
+code_state *
+registry_add(registry *reg, PyCodeObject *code)
+{
+    code_state *state = PyMem_RawCalloc(1, sizeof(*state));
+    if (state == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    state->registry = reg;
+    state->code = code;
+    if (PyUnstable_Code_SetExtra((PyObject *)code, reg->extra_index, state) < 0) {
+        PyMem_RawFree(state);
+        return NULL;
+    }
+    list_append(&reg->all, &state->all);
+    reg->n_states++;
+    return state;
+}
+
+file_state *
+registry_add_file(registry *reg, PyObject *path)
+{
+    PyObject *encoded = PyUnicode_EncodeFSDefault(path);
+    if (encoded == NULL) {
+        return NULL;
+    }
+    size_t n_path = (size_t)PyBytes_GET_SIZE(encoded);
+    file_state *file = PyMem_RawCalloc(1, sizeof(*file));
+    char *copy = PyMem_RawMalloc(n_path + 1);
+    if (file == NULL || copy == NULL) {
+        PyMem_RawFree(file);
+        PyMem_RawFree(copy);
+        Py_DECREF(encoded);
+        PyErr_NoMemory();
+        return NULL;
+    }
+    memcpy(copy, PyBytes_AS_STRING(encoded), n_path + 1);
+    Py_DECREF(encoded);
+    file->path = copy;
+    file->n_path = n_path;
+    file->next = reg->files;
+    reg->files = file;
+    return file;
+}
+
+bool
+registry_touch(code_state *state)
+{
+    if (state->touched.next != NULL) {
+        return false;
+    }
+    list_append(&state->registry->touched, &state->touched);
+    return true;
+}
+
+void
+registry_untouch(code_state *state)
+{
+    list_remove(&state->touched);
+}
+
+int
+registry_read_shape(const code_state *state, shape *out)
+{
+    PyObject *code = PyCode_GetCode(state->code);
+    if (code == NULL) {
+        return -1;
+    }
+    PyObject *linetable = state->code->co_linetable;  // borrowed: the code object keeps it
+    shape_source source = {
+        .code = (const uint8_t *)PyBytes_AS_STRING(code),
+        .n_code = (size_t)PyBytes_GET_SIZE(code),
+        .linetable = (const uint8_t *)PyBytes_AS_STRING(linetable),
+        .n_linetable = (size_t)PyBytes_GET_SIZE(linetable),
+        .first_line = state->code->co_firstlineno,
+    };
+    const char *reason = NULL;
+    int failed = shape_build(out, &source, &reason);
+    Py_DECREF(code);
+    if (failed) {
+        PyErr_Format(PyExc_ValueError, "the bytecode of %U can't be read: %s", state->code->co_qualname, reason);
+    }
+    return failed;
+}

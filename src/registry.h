@@ -1,0 +1,104 @@
+/* registry: what is known of each code object, hung on the code object itself (co_extra).
+ *
+ * One registry per interpreter.  It lists every code object that was ever decided on, refused ones
+ * too: the discovery tool's DISABLEs outlive a stop, so the next start finds them here and nowhere else.
+ * Code objects are not kept alive: the co_extra free function takes a state off the lists when its code object goes, which may
+ * be after the module is gone.  So the registry touches no module state, and lives until the module
+ * and the last state have let go of it.
+ *
+ *   registry ── all ──> state <──> state <──> state        (decided)
+ *        └── touched ──────┘                     ┘          (hit in the current context)
+ *                        │ co_extra
+ *                    code object
+ *
+ * Callers hold the GIL. */
+#ifndef COVCORE_REGISTRY_H
+#define COVCORE_REGISTRY_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sha256.h"
+#include "sites.h"
+
+/* A node of a circular doubly linked list; next == NULL: on no list. */
+typedef struct list_link {
+    struct list_link *prev;
+    struct list_link *next;
+} list_link;
+
+/* A file that is measured. */
+typedef struct file_state {
+    struct file_state *next;       /* in the registry's list of all files */
+    char *path;                    /* file system bytes, absolute */
+    size_t n_path;
+    uint8_t hash[SHA256_BYTES];    /* of its text; zeros where it can't be read */
+    bool hashed;
+    uint32_t id;                   /* in the recording of `generation` */
+    uint32_t generation;           /* 0: in none yet */
+} file_state;
+
+/* What is known of one code object. */
+typedef struct {
+    list_link all;                 /* in registry.all */
+    list_link touched;             /* in registry.touched, while hit in the current context */
+    struct registry *registry;
+    PyCodeObject *code;            /* borrowed: the free function runs before it goes */
+    file_state *file;              /* NULL: refused */
+    uint32_t armed;                /* events the measuring tool has on it */
+    uint32_t id;                   /* in the recording of `generation` */
+    uint32_t generation;           /* 0: in none yet */
+    uint32_t lines_left;           /* lines not hit yet in the current context */
+    uint32_t patience;             /* events to let pass before LINE gives way to INSTRUCTION; 0: it won't */
+    bool has_shape;
+    bool by_instruction;           /* lines are learnt from INSTRUCTION, not LINE */
+    shape shape;
+} code_state;
+
+typedef struct registry {
+    list_link all;
+    list_link touched;
+    file_state *files;
+    Py_ssize_t extra_index;        /* co_extra index of this interpreter */
+    size_t n_states;
+    bool module_gone;
+    PyObject *last_code;           /* borrowed: the code object looked up last ... */
+    code_state *last;              /* ... and its state: a one-entry cache */
+} registry;
+
+/* A new registry, with a co_extra index of its own, or NULL with an exception. */
+registry *registry_new(void);
+
+/* The module lets go; frees the registry now or with its last code object. */
+void registry_release(registry *reg);
+
+/* The state of a code object, or NULL: never decided on.  Raises nothing. */
+code_state *registry_find_slow(registry *reg, PyObject *code);
+
+static inline code_state *
+registry_find(registry *reg, PyObject *code)
+{
+    return code == reg->last_code ? reg->last : registry_find_slow(reg, code);
+}
+
+/* Registers a code object that is not registered yet.  NULL with an exception: no memory. */
+code_state *registry_add(registry *reg, PyCodeObject *code);
+
+/* Adds a file.  NULL with an exception: no memory, or path can't be encoded. */
+file_state *registry_add_file(registry *reg, PyObject *path);
+
+/* Puts a state on the touched list if it is not there.  Returns whether it was not. */
+bool registry_touch(code_state *state);
+
+/* Takes it off. */
+void registry_untouch(code_state *state);
+
+/* Reads the shape of a code object from its bytecode.  Returns 0 and a shape to be freed, or -1 with an exception. */
+int registry_read_shape(const code_state *state, shape *out);
+
+#define STATE_OF_ALL(node) ((code_state *)((char *)(node) - offsetof(code_state, all)))
+#define STATE_OF_TOUCHED(node) ((code_state *)((char *)(node) - offsetof(code_state, touched)))
+
+#endif

@@ -1,0 +1,115 @@
+/* sites: what a code object can do, read from its bytecode and tables.
+ *
+ * shape_build decodes the bytecode and the location table of one code object (CPython 3.14 and 3.15; the
+ * opcode numbers come from the interpreter's own opcode_ids.h at compile time) into its *shape*: the
+ * lines whose LINE event can fire, the sites (conditional jumps, as code.co_branches() gives them, each with
+ * the position of the expression it tests), and a control-flow graph at the level of lines.  The shape is
+ * what the recording keeps, what the database stores and what the analysis reads: nobody after us needs
+ * bytecode.
+ *
+ * Slots number what can be hit: slot i < n_lines is lines[i]; slot n_lines + 2 * s + arm is arm `arm`
+ * (0 LEFT, 1 RIGHT) of sites[s].
+ *
+ *      if a and b:     # line 2          blocks (lines, how it ends)
+ *          f()         # line 3          0: [2]    SITE 0   (left -> 1, right -> 3)
+ *      g()             # line 4          1: [2]    SITE 1   (left -> 2, right -> 3)
+ *                                        2: [3]    GOTO 3
+ *                                        3: [4]    RETURN
+ *
+ * No Python.h here.
+ */
+#ifndef COVCORE_SITES_H
+#define COVCORE_SITES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NO_BLOCK UINT32_MAX
+
+/* What a site tests, and what its two arms mean: LEFT is "the jump is not taken" (the loop's next
+ * item, for a FOR_ITER or END_ASYNC_FOR), RIGHT is "it is". */
+typedef enum {
+    SITE_IF_FALSE = 0,   /* POP_JUMP_IF_FALSE: LEFT true, RIGHT false */
+    SITE_IF_TRUE = 1,    /* POP_JUMP_IF_TRUE: LEFT false, RIGHT true */
+    SITE_IF_NONE = 2,    /* POP_JUMP_IF_NONE: LEFT not None, RIGHT None */
+    SITE_IF_NOT_NONE = 3,/* POP_JUMP_IF_NOT_NONE: LEFT None, RIGHT not None */
+    SITE_FOR = 4,        /* FOR_ITER: LEFT next item, RIGHT exhausted */
+    SITE_ASYNC_FOR = 5,  /* END_ASYNC_FOR, its source the END_SEND: LEFT next item, RIGHT exhausted */
+} site_kind;
+
+typedef struct {
+    uint32_t source;                 /* byte offsets, as BRANCH_LEFT and BRANCH_RIGHT report them */
+    uint32_t left;
+    uint32_t right;
+    uint32_t left_block;             /* where the arms go in the flow graph */
+    uint32_t right_block;
+    int32_t line, end_line;          /* 1-based position of the tested expression; 0: the table has none */
+    int32_t col, end_col;            /* 0-based UTF-8 columns; -1: none */
+    uint8_t kind;                    /* site_kind */
+} site;
+
+/* An instruction at which a line begins: reached from another line (or from nowhere known), so that
+ * executing it is executing that line.  A jump target reached only from its own line begins nothing,
+ * unless the jump goes backward (a loop within one line). */
+typedef struct {
+    uint32_t offset;                 /* byte offset */
+    uint32_t slot;                   /* index into lines */
+} line_start;
+
+typedef enum { END_GOTO = 0, END_SITE = 1, END_RETURN = 2, END_RAISE = 3 } block_end;
+
+/* A straight run of instructions.  lines: those of its instructions in order, repeats in a row
+ * left out, instructions without a line passed over. */
+typedef struct {
+    uint32_t first_line_index;       /* its lines are flow_lines[first .. first + n) */
+    uint32_t n_lines;
+    uint32_t target;                 /* END_GOTO: block, END_SITE: site; else 0 */
+    uint8_t end;                     /* block_end */
+} block;
+
+typedef struct {
+    uint32_t n_lines, n_sites, n_starts, n_blocks, n_flow_lines;
+    int32_t *lines;                  /* ascending, distinct: lines of instructions after the first RESUME */
+    site *sites;                     /* ascending by source */
+    line_start *starts;              /* ascending by offset */
+    block *blocks;                   /* ascending by offset; block 0 is the entry */
+    int32_t *flow_lines;
+    bool has_inline_targets;         /* some jump lands within its own line: LINE events leave a residue there */
+} shape;
+
+typedef struct {
+    const uint8_t *code;             /* co_code, de-instrumented */
+    size_t n_code;                   /* bytes, even */
+    const uint8_t *linetable;        /* co_linetable */
+    size_t n_linetable;
+    int32_t first_line;              /* co_firstlineno */
+} shape_source;
+
+/* Decodes a code object.  Returns 0, or -1 with *reason set: "no memory" or what is malformed (the input
+ * may be any bytes: every read is bounds-checked).  On -1 the shape is empty. */
+int shape_build(shape *out, const shape_source *source, const char **reason);
+
+/* Frees what build or decode allocated; the shape is empty. */
+void shape_free(shape *s);
+
+/* The slot of a line, or -1. */
+int64_t shape_line_slot(const shape *s, int32_t line);
+
+/* The slot of the line that begins at this byte offset, or -1. */
+int64_t shape_start_slot(const shape *s, uint32_t offset);
+
+/* The slot of an arm, found as ARCHITECTURE.md ("identity of an arc") tells: LEFT by its destination alone; RIGHT by
+ * source and destination, and failing that, if the destination is the exit of a FOR_ITER, by destination
+ * among FOR_ITERs.  -1: unknown. */
+int64_t shape_left_slot(const shape *s, uint32_t destination);
+int64_t shape_right_slot(const shape *s, uint32_t source, uint32_t destination);
+
+/* Writes the shape (without starts) as a compact, version-free byte string.  Returns its length; writes
+ * nothing where that is more than room. */
+size_t shape_encode(const shape *s, uint8_t *out, size_t room);
+
+/* Reads one back; the bytes may be hostile.  0, or -1 with *reason. */
+int shape_decode(shape *out, const uint8_t *bytes, size_t n_bytes, const char **reason);
+
+#endif

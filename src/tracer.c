@@ -1,0 +1,575 @@
+/* tracer: which events are taken, what they mean, when they are silenced.
+ *
+ * Two tools.  D, discovery, has PY_START and PY_RESUME everywhere and silences each after its first event: that is how a
+ * code object is met, decided on and armed.  M, measuring, has local events on measured code only:
+ *
+ *      LINE                       a line ran
+ *      JUMP                       back to the start of its own line: LINE does not fire there again
+ *      BRANCH_LEFT, BRANCH_RIGHT  an arm of a site was taken
+ *      PY_START, PY_RESUME        nothing, but with them LINE fires for code that starts on its def line (gh-155992)
+ *      INSTRUCTION                in place of LINE, where LINE would cost on
+ *
+ * Every location is silenced (DISABLE) by its first event, so the steady state costs nothing, but for one thing: CPython
+ * skips the LINE callback where a jump lands within its own line, so it can't be silenced there and costs 7 ns a pass, and up to a
+ * third of the speed under 3.15's JIT.  Code with such places gives LINE up once all its lines are hit; and if that does
+ * not come about in PATIENCE further events, it changes over to INSTRUCTION events, which are silenced one by one and
+ * leave nothing behind.  (Not from the start: another tool that asks for INSTRUCTION events later makes CPython drop ours,
+ * gh-157900.)
+ *
+ * A switch of context arms again what the last context touched, and nothing else.  So whatever silences a location
+ * must have touched its code object first.
+ *
+ * Identity of an arc: LEFT by its destination alone, since its source shifts when LINE or INSTRUCTION is on the code
+ * and goes stale under the JIT, while no two sites share a LEFT destination.  RIGHT by source and destination, see
+ * shape_right_slot.  (tracer-cases 1 and 2: 2,716 shared RIGHT destinations in 19,562 code objects.)
+ *
+ * A callback never raises: what goes wrong is kept, recording stops, and `error` tells.
+ */
+#include "tracer.h"
+
+#include <errno.h>
+
+#include "running.h"
+
+/* First ends of arcs that have none: no byte offset is odd. */
+#define FROM_LINE UINT32_MAX
+#define FROM_LEFT (UINT32_MAX - 2)
+
+/* Events of code with places that LINE can't leave, before it changes over to INSTRUCTION: enough that code which is not
+ * hot never pays for it, few enough (64 x 30 ns) not to be seen. */
+enum { PATIENCE = 64 };
+
+void
+tracer_fail(Tracer *self)
+{
+    if (!PyErr_Occurred()) {
+        if (self->recording.error != 0) {
+            errno = self->recording.error;
+            PyErr_SetFromErrno(PyExc_OSError);
+        }
+        else {
+            PyErr_NoMemory();
+        }
+    }
+    PyObject *exception = PyErr_GetRaisedException();
+    if (!self->failed) {
+        self->failed = true;
+        Py_XSETREF(self->error, PyUnicode_FromFormat("%s: %S", Py_TYPE(exception)->tp_name, exception));
+        PyErr_Clear();  // no memory even for that: `failed` is enough
+    }
+    Py_DECREF(exception);
+}
+
+/* ---- arming ---- */
+
+/* Sets M's local events on a code object.  One that monitoring can't instrument is left alone. */
+static int
+arm(Tracer *self, code_state *state, uint32_t events)
+{
+    if (monitoring_set_local(&self->monitoring, self->measuring, state->code, events) < 0) {
+        if (!PyErr_ExceptionMatches(PyExc_TypeError) && !PyErr_ExceptionMatches(PyExc_SystemError)) {
+            return -1;
+        }
+        PyErr_Clear();  // a code-like object, e.g. Cython's
+        events = 0;
+    }
+    state->armed = events;
+    return 0;
+}
+
+/* Arms a code object anew: what was silenced fires again, of this tool and of no other. */
+static int
+rearm(Tracer *self, code_state *state)
+{
+    PyCodeObject *code = (PyCodeObject *)Py_NewRef(state->code);
+    int failed = arm(self, state, 0) < 0
+                 || arm(self, state, state->by_instruction ? self->instruction_mask : self->full_mask) < 0;
+    Py_DECREF(code);
+    return failed ? -1 : 0;
+}
+
+int
+tracer_rearm_touched(Tracer *self)
+{
+    list_link *touched = &self->registry->touched;
+    while (touched->next != touched) {
+        code_state *state = STATE_OF_TOUCHED(touched->next);
+        registry_untouch(state);
+        if (state->file != NULL && rearm(self, state) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- hits ---- */
+
+/* Puts a code object on the list of those that the next switch arms again.  Must come before any DISABLE on it. */
+static inline void
+touch(code_state *state)
+{
+    if (state->touched.next == NULL && registry_touch(state)) {
+        state->lines_left = UINT32_MAX;  // counted from the first hit, when the shape is known
+        state->patience = 0;
+    }
+}
+
+static int64_t
+slot_of(const shape *s, uint32_t from, uint32_t to)
+{
+    return from == FROM_LINE   ? shape_line_slot(s, (int32_t)to)
+           : from == FROM_LEFT ? shape_left_slot(s, to)
+                               : shape_right_slot(s, from, to);
+}
+
+static void
+begin_counting(code_state *state)
+{
+    state->lines_left = state->shape.n_lines;
+    state->patience = state->shape.has_inline_targets && !state->by_instruction ? PATIENCE : 0;
+}
+
+/* All lines that can fire have: LINE (and JUMP with it) is not needed until the next switch. */
+static int
+give_up_lines(Tracer *self, code_state *state)
+{
+    const event_masks *events = &self->monitoring.events;
+    state->patience = 0;
+    if (!state->shape.has_inline_targets || !(state->armed & events->line)) {
+        return 0;
+    }
+    return arm(self, state, state->armed & ~(events->line | events->jump));
+}
+
+/* The arc was not hit in this context yet, as far as its raw ends tell. */
+static void
+hit_slow(Tracer *self, code_state *state, uint32_t from, uint32_t to)
+{
+    if (self->failed) {
+        return;
+    }
+    if (keeping_code(self, state) < 0) {
+        goto failed;
+    }
+    if (state->lines_left == UINT32_MAX) {
+        begin_counting(state);
+    }
+    int64_t slot = slot_of(&state->shape, from, to);
+    if (slot < 0) {
+        self->n_unknown++;
+        return;
+    }
+    if (from < FROM_LEFT) {  // a RIGHT: the site's own source, where the event's was stale
+        from = state->shape.sites[((uint32_t)slot - state->shape.n_lines) / 2].source;
+    }
+    uint32_t id;
+    int new = arcs_intern(&self->arcs, state->id, from, to, &id);
+    if (new < 0) {
+        goto failed;
+    }
+    arc_entry *entry = arcs_at(&self->arcs, id);
+    if (entry->serial == self->serial) {
+        return;
+    }
+    if ((new ? recording_arc(&self->recording, state->id, (uint32_t)slot) : recording_hit(&self->recording, id)) < 0) {
+        goto failed;
+    }
+    entry->serial = self->serial;
+    if (from == FROM_LINE && --state->lines_left == 0 && give_up_lines(self, state) < 0) {
+        goto failed;
+    }
+    return;
+failed:
+    tracer_fail(self);
+}
+
+/* Records that an arc was hit.  The usual event is the first of its location, so this is the slow call or a look at the
+ * arc set that finds a duplicate. */
+static inline void
+hit(Tracer *self, code_state *state, uint32_t from, uint32_t to)
+{
+    touch(state);
+    uint32_t id;
+    if (state->generation == self->generation) {
+        arc_entry *entry = arcs_find(&self->arcs, state->id, from, to, &id);
+        if (entry != NULL && entry->serial == self->serial && state->lines_left != UINT32_MAX) {
+            return;
+        }
+    }
+    hit_slow(self, state, from, to);
+}
+
+/* ---- callbacks: (code, ...) -> DISABLE ---- */
+
+#define CALLBACK_ARGS PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames
+#define UNUSED_CALLBACK_ARGS (void)nargsf, (void)kwnames
+
+/* The state of the code object of an event that M should measure, or NULL. */
+static inline code_state *
+measured(Tracer *self, PyObject *code)
+{
+    code_state *state = registry_find(self->registry, code);
+    return state != NULL && state->file != NULL && self->started ? state : NULL;
+}
+
+static uint32_t
+offset_arg(PyObject *arg)
+{
+    int offset = PyLong_AsInt(arg);  // an exact int from CPython: can't fail
+    return (uint32_t)offset;
+}
+
+/* Code with places that LINE can't leave has been busy long enough. */
+static void
+change_over(Tracer *self, code_state *state)
+{
+    state->by_instruction = true;
+    if (arm(self, state, (state->armed & self->instruction_mask) | self->monitoring.events.instruction) < 0) {
+        tracer_fail(self);
+    }
+}
+
+/* DISABLE; or None while the code object's patience lasts, so that we hear how busy it is. */
+static inline PyObject *
+silence(Tracer *self, code_state *state)
+{
+    if (state != NULL && state->patience != 0 && state->patience != UINT32_MAX) {
+        if (--state->patience != 0) {
+            return Py_NewRef(Py_None);
+        }
+        change_over(self, state);
+    }
+    return Py_NewRef(self->monitoring.disable);
+}
+
+static PyObject *
+on_line(CALLBACK_ARGS)  /* (code, line) */
+{
+    UNUSED_CALLBACK_ARGS;
+    Tracer *self = ((Callback *)callable)->tracer;
+    code_state *state = measured(self, args[0]);
+    if (state != NULL) {
+        hit(self, state, FROM_LINE, offset_arg(args[1]));
+    }
+    return Py_NewRef(self->monitoring.disable);
+}
+
+static PyObject *
+on_left(CALLBACK_ARGS)  /* (code, source, destination) */
+{
+    UNUSED_CALLBACK_ARGS;
+    Tracer *self = ((Callback *)callable)->tracer;
+    code_state *state = measured(self, args[0]);
+    if (state != NULL) {
+        hit(self, state, FROM_LEFT, offset_arg(args[2]));
+    }
+    return silence(self, state);
+}
+
+static PyObject *
+on_right(CALLBACK_ARGS)  /* (code, source, destination) */
+{
+    UNUSED_CALLBACK_ARGS;
+    Tracer *self = ((Callback *)callable)->tracer;
+    code_state *state = measured(self, args[0]);
+    if (state != NULL) {
+        hit(self, state, offset_arg(args[1]), offset_arg(args[2]));
+    }
+    return silence(self, state);
+}
+
+/* An instruction ran: if a line starts there, the line did. */
+static void
+hit_start(Tracer *self, code_state *state, uint32_t offset)
+{
+    touch(state);
+    if (!state->has_shape && (self->failed || keeping_code(self, state) < 0)) {
+        if (!self->failed) {
+            tracer_fail(self);
+        }
+        return;
+    }
+    int64_t slot = shape_start_slot(&state->shape, offset);
+    if (slot >= 0) {
+        hit(self, state, FROM_LINE, (uint32_t)state->shape.lines[slot]);
+    }
+}
+
+static PyObject *
+on_jump(CALLBACK_ARGS)  /* (code, source, destination) */
+{
+    UNUSED_CALLBACK_ARGS;
+    Tracer *self = ((Callback *)callable)->tracer;
+    code_state *state = measured(self, args[0]);
+    if (state != NULL) {
+        uint32_t source = offset_arg(args[1]), destination = offset_arg(args[2]);
+        touch(state);
+        if (destination < source) {
+            hit_start(self, state, destination);
+        }
+    }
+    return silence(self, state);
+}
+
+static PyObject *
+on_instruction(CALLBACK_ARGS)  /* (code, offset) */
+{
+    UNUSED_CALLBACK_ARGS;
+    Tracer *self = ((Callback *)callable)->tracer;
+    code_state *state = measured(self, args[0]);
+    if (state != NULL) {
+        hit_start(self, state, offset_arg(args[1]));
+    }
+    return Py_NewRef(self->monitoring.disable);
+}
+
+static PyObject *
+on_start(CALLBACK_ARGS)  /* (code, offset): M's PY_START and PY_RESUME */
+{
+    UNUSED_CALLBACK_ARGS;
+    Tracer *self = ((Callback *)callable)->tracer;
+    code_state *state = measured(self, args[0]);
+    if (state != NULL) {
+        touch(state);
+    }
+    return silence(self, state);
+}
+
+/* ---- discovery ---- */
+
+/* Whether an exception that came out of decide() is the program's: a signal handler's that ran there. */
+static bool
+is_programs_exception(void)
+{
+    if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+        return true;
+    }
+    PyObject *exception = PyErr_GetRaisedException();
+    PyObject *traceback = PyException_GetTraceback(exception);
+    bool beyond = false;
+    if (traceback != NULL) {
+        PyObject *next = PyObject_GetAttrString(traceback, "tb_next");
+        beyond = next != NULL && next != Py_None;
+        Py_XDECREF(next);
+        Py_DECREF(traceback);
+        PyErr_Clear();
+    }
+    PyErr_SetRaisedException(exception);
+    return beyond;
+}
+
+/* The file that a co_filename is measured under, in *file; NULL there: it is not measured.  0, or -1 with an exception. */
+static int
+decide_file(Tracer *self, PyObject *filename, file_state **file)
+{
+    PyObject *known = PyDict_GetItemWithError(self->decisions, filename);  // borrowed
+    if (known != NULL) {
+        *file = known == Py_None ? NULL : PyLong_AsVoidPtr(known);
+        return 0;
+    }
+    if (PyErr_Occurred()) {
+        return -1;
+    }
+    *file = NULL;
+    PyObject *path = PyObject_CallOneArg(self->decide, filename);
+    if (path == NULL) {
+        return -1;
+    }
+    if (path != Py_None && (*file = registry_add_file(self->registry, path)) == NULL) {
+        Py_DECREF(path);
+        return -1;
+    }
+    Py_DECREF(path);
+    PyObject *value = *file == NULL ? Py_NewRef(Py_None) : PyLong_FromVoidPtr(*file);
+    int failed = value == NULL || PyDict_SetItem(self->decisions, filename, value) < 0;
+    Py_XDECREF(value);
+    return failed ? -1 : 0;
+}
+
+/* Decides on a code object that is met for the first time, and arms it.  0, or -1 with an exception. */
+static int
+discover(Tracer *self, PyCodeObject *code)
+{
+    file_state *file = NULL;
+    if (registry_find(self->registry, (PyObject *)code) != NULL) {
+        return 0;
+    }
+    if (decide_file(self, code->co_filename, &file) < 0) {
+        return -1;
+    }
+    if (registry_find(self->registry, (PyObject *)code) != NULL) {
+        return 0;  // decide() let another thread run, which met it too
+    }
+    code_state *state = registry_add(self->registry, code);
+    if (state == NULL) {
+        return -1;
+    }
+    state->file = file;
+    return file == NULL ? 0 : arm(self, state, self->full_mask);
+}
+
+static PyObject *
+on_discovery(CALLBACK_ARGS)  /* (code, offset): D's PY_START and PY_RESUME */
+{
+    UNUSED_CALLBACK_ARGS;
+    Tracer *self = ((Callback *)callable)->tracer;
+    if (!PyCode_Check(args[0]) || self->failed || !self->started) {
+        return Py_NewRef(self->monitoring.disable);
+    }
+    if (discover(self, (PyCodeObject *)args[0]) == 0) {
+        return Py_NewRef(self->monitoring.disable);
+    }
+    if (PyErr_ExceptionMatches(PyExc_RecursionError)) {
+        PyErr_Clear();  // at the end of the stack: decided at its next start
+        return Py_NewRef(Py_None);
+    }
+    if (is_programs_exception()) {
+        return NULL;
+    }
+    tracer_fail(self);
+    return Py_NewRef(self->monitoring.disable);
+}
+
+/* Decides anew on all code objects known from an earlier start: D will not hear of them again. */
+int
+tracer_discover_registered(Tracer *self)
+{
+    list_link *head = &self->registry->all;
+    PyCodeObject *held = NULL;  // keeps the state we stand on in the list
+    int failed = 0;
+    for (list_link *node = head->next; !failed && node != head;) {
+        code_state *state = STATE_OF_ALL(node);
+        Py_XSETREF(held, (PyCodeObject *)Py_NewRef(state->code));
+        registry_untouch(state);
+        state->file = NULL;
+        state->by_instruction = false;
+        failed = decide_file(self, state->code->co_filename, &state->file) < 0
+                 || (state->file != NULL ? rearm(self, state) : 0) < 0;
+        node = node->next;
+    }
+    Py_XDECREF(held);
+    return failed ? -1 : 0;
+}
+
+int
+tracer_discover_running(Tracer *self)
+{
+    PyObject *codes = running_code();
+    int failed = codes == NULL;
+    for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(codes); i++) {
+        failed = discover(self, (PyCodeObject *)PyList_GET_ITEM(codes, i)) < 0;
+    }
+    Py_XDECREF(codes);
+    return failed ? -1 : 0;
+}
+
+/* ---- tool ids ---- */
+
+static int
+register_callback(Tracer *self, int tool, uint32_t event, vectorcallfunc function)
+{
+    module_state *module = PyType_GetModuleState(Py_TYPE(self));
+    Callback *callback = PyObject_GC_New(Callback, module->callback_type);
+    if (callback == NULL) {
+        return -1;
+    }
+    callback->vectorcall = function;
+    callback->tracer = (Tracer *)Py_NewRef(self);
+    PyObject_GC_Track(callback);
+    int failed = PyList_Append(self->callbacks, (PyObject *)callback) < 0
+                 || monitoring_register(&self->monitoring, tool, event, (PyObject *)callback) < 0;
+    Py_DECREF(callback);
+    return failed ? -1 : 0;
+}
+
+static int
+register_callbacks(Tracer *self)
+{
+    const event_masks *events = &self->monitoring.events;
+    const struct {
+        int tool;
+        uint32_t event;
+        vectorcallfunc function;
+    } table[] = {
+        {self->measuring, events->line, on_line},
+        {self->measuring, events->branch_left, on_left},
+        {self->measuring, events->branch_right, on_right},
+        {self->measuring, events->jump, on_jump},
+        {self->measuring, events->instruction, on_instruction},
+        {self->measuring, events->py_start, on_start},
+        {self->measuring, events->py_resume, on_start},
+        {self->discovery, events->py_start, on_discovery},  // last: with one id it is D's
+        {self->discovery, events->py_resume, on_discovery},
+    };
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(table); i++) {
+        if (register_callback(self, table[i].tool, table[i].event, table[i].function) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void
+tracer_free_ids(Tracer *self)
+{
+    if (monitoring_free_id(&self->monitoring, self->measuring) < 0
+        || (self->discovery != self->measuring && monitoring_free_id(&self->monitoring, self->discovery) < 0)) {
+        PyErr_Clear();  // the id was not ours any more, or monitoring is being torn down
+    }
+    self->measuring = self->discovery = NO_TOOL;
+    PyObject *callbacks = self->callbacks;
+    self->callbacks = NULL;
+    Py_XDECREF(callbacks);
+}
+
+/* Takes two tool ids, or one, and has D listen. */
+int
+tracer_take_ids(Tracer *self)
+{
+    monitoring *m = &self->monitoring;
+    const event_masks *events = &m->events;
+    self->callbacks = PyList_New(0);
+    if (self->callbacks == NULL) {
+        return -1;
+    }
+    self->measuring = monitoring_take_id(m);
+    if (self->measuring == NO_TOOL) {
+        if (!PyErr_Occurred()) {
+            monitoring_raise_no_id(m);
+        }
+        Py_CLEAR(self->callbacks);
+        return -1;
+    }
+    self->discovery = monitoring_take_id(m);
+    bool alone = self->discovery == NO_TOOL && !PyErr_Occurred();
+    if (alone) {
+        self->discovery = self->measuring;
+    }
+    uint32_t branches = events->branch_left | events->branch_right;
+    self->instruction_mask = branches | events->instruction;
+    // With one id PY_START is global and can't be armed again, without which LINE loses lines: INSTRUCTION does not.
+    self->full_mask = alone ? self->instruction_mask
+                            : branches | events->line | events->jump | events->py_start | events->py_resume;
+    if (PyErr_Occurred() || register_callbacks(self) < 0
+        || monitoring_set_events(m, self->discovery, events->py_start | events->py_resume) < 0) {
+        PyObject *exception = PyErr_GetRaisedException();
+        tracer_free_ids(self);
+        PyErr_SetRaisedException(exception);
+        return -1;
+    }
+    return 0;
+}
+
+/* Another tool may have freed our ids, or freed and taken them: then arming by them would arm the thief. */
+int
+tracer_check_ids(Tracer *self)
+{
+    int measuring = monitoring_owns(&self->monitoring, self->measuring);
+    int discovery = measuring <= 0 ? measuring : monitoring_owns(&self->monitoring, self->discovery);
+    if (discovery != 0) {
+        return discovery < 0 ? -1 : 0;
+    }
+    tracer_free_ids(self);
+    return tracer_take_ids(self) < 0 || tracer_discover_registered(self) < 0 ? -1 : 0;
+}
+
