@@ -6,12 +6,10 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
+SANITIZERS = "-fsanitize=address,undefined"
 SWITCHES = {  # environment variable: flags for the compiler, flags for the linker
     "COVCORE_DEBUG": (["-O0", "-g3", "-UNDEBUG"], []),
-    "COVCORE_SANITIZE": (
-        ["-O1", "-g3", "-UNDEBUG", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"],
-        ["-fsanitize=address,undefined"],
-    ),
+    "COVCORE_SANITIZE": (["-O1", "-g3", "-UNDEBUG", SANITIZERS, "-fno-sanitize-recover=all"], [SANITIZERS]),
     "COVCORE_WERROR": (["-Wall", "-Wextra", "-Wconversion", "-Werror"], []),
 }
 compile_args, link_args = ["-std=c11", "-fvisibility=hidden"], []
