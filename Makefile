@@ -53,10 +53,17 @@ build/c/sanitizers:
 	@echo 'int main(void) { return 0; }' >$@.c
 	@if $(CC) $(sanitizers) $@.c -o $@.probe 2>/dev/null; then echo $(sanitizers) >$@; else echo >$@; fi
 
-sanitize: test-c build/sanitize/.installed ## the C and the Python tests with AddressSanitizer and UBSan, on Python 3.14
-	env ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
+# In a copy of the tree: the extensions that lie in this one stay as they are, and no test can import them by mistake.
+sanitized = $(wildcard Makefile README.md LICENSE pyproject.toml setup.py covcore examples plugin src tests tools)
+
+sanitize: test-c ## the C and the Python tests with AddressSanitizer and UBSan, on Python 3.14
+	@rm -rf $(addprefix build/sanitize/,$(sanitized) .venv/3.14/.built)
+	@mkdir -p build/sanitize
+	@tar -c --exclude=__pycache__ --exclude='*.so' $(sanitized) | tar -x -C build/sanitize
+	COVCORE_SANITIZE=1 $(MAKE) --no-print-directory -C build/sanitize build PY=3.14
+	cd build/sanitize && ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 	    LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
-	    $(CURDIR)/build/sanitize/bin/python -P -m pytest $(PYTEST_ARGS)
+	    $(CURDIR)/build/sanitize/.venv/3.14/bin/python -m pytest $(PYTEST_ARGS)
 
 fuzz: ## each fuzzer for SECONDS=60, built with clang's libFuzzer
 	@command -v $(CLANG) >/dev/null || { echo "make fuzz: no $(CLANG): install the packages clang and libclang-rt-dev" >&2; exit 1; }
@@ -120,17 +127,10 @@ $(PYTHONS:%=.venv/%/bin/python): .venv/%/bin/python:
 
 py_files = $(shell find covcore plugin -name '*.py*' -not -path '*/__pycache__/*')
 
-.venv/demo/bin/python build/sanitize/bin/python:
-	"$$(tools/python.sh 3.14)" -m venv --clear --without-pip $(CURDIR)/$(@D:%/bin=%)
+.venv/demo/bin/python:
+	"$$(tools/python.sh 3.14)" -m venv --clear --without-pip $(call venv,demo)
 
 .venv/demo/.installed: .venv/demo/bin/python pyproject.toml setup.py $(c_files) $(py_files)
-	rm -rf build/lib.*
 	$(call uv,demo) --reinstall-package covcore . pytest
-	@touch $@
-
-# Installed, not editable: nothing may import the extensions that lie in the tree.
-build/sanitize/.installed: build/sanitize/bin/python pyproject.toml setup.py $(c_files) $(py_files)
-	rm -rf build/lib.* build/temp.*
-	COVCORE_SANITIZE=1 COVCORE_WERROR=1 "$$(tools/uv.sh $(CURDIR)/$<)" pip install --quiet --python $(CURDIR)/$< \
-	    --reinstall-package covcore . --group test
+	@rm -rf build/lib.* plugin/*.egg-info # setuptools leaves them, and would take deleted modules from them
 	@touch $@
