@@ -7,9 +7,9 @@
 
 /* A whole walk after each mutation is quadratic: only the C tests ask for it. */
 #ifdef ARCS_PARANOID
-#define ASSERT_CONSISTENT(set) assert(arcs_check(set, &(const char *){NULL}) == 0)
+#    define ASSERT_CONSISTENT(set) assert(arcs_check(set, &(const char *){NULL}) == 0)
 #else
-#define ASSERT_CONSISTENT(set) ((void)0)
+#    define ASSERT_CONSISTENT(set) ((void)0)
 #endif
 
 enum {
