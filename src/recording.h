@@ -16,7 +16,12 @@
  *
  * Ids are implied by order and run over all segments: the k-th FILE, CODE, ARC, CONTEXT record (from 0) defines id k.
  *
- * The reader below trusts nothing: bounds, types, ids, checksums.  No Python.h here.
+ * A zeroed recording is a closed one.  Threads: none of this locks; the caller serialises.
+ *
+ * The reader below trusts nothing: bounds, types, sizes, checksums.  HIT, ARC and SWITCH have no checksum of their
+ * own: what no writer can have written (an unknown id) is the caller's to refuse.
+ *
+ * Written by recording.c, read by recording_read.c; both need crc32.c.  No Python.h here.
  */
 #ifndef COVCORE_RECORDING_H
 #define COVCORE_RECORDING_H
@@ -32,6 +37,7 @@ enum {
     SEGMENT_HEADER = 512,              /* bytes before the first record */
     SEGMENT_FIRST = 256 * 1024,        /* bytes of segment 0; each next one is twice as long ... */
     SEGMENT_LARGEST = 16 * 1024 * 1024,/* ... up to this, or as long as one record needs */
+    RECORDING_NAME_ROOM = 96,
 };
 
 /* Records.  CRC: zlib's CRC-32 of the payload, in the argument. */
@@ -48,7 +54,7 @@ typedef enum {
 } record_type;
 
 typedef enum {
-    SEGMENT_OPEN = 0,      /* the process writes, or was killed writing */
+    SEGMENT_OPEN = 0,      /* the process writes, or was killed writing; if while growing, an empty segment follows */
     SEGMENT_CONTINUED = 1, /* the next segment goes on */
     SEGMENT_FINISHED = 2,  /* recording_finish was called: the end mark */
     SEGMENT_STOPPED = 3,   /* an error stopped recording; `error` in the header says which (errno) */
@@ -56,7 +62,7 @@ typedef enum {
 
 /* Who writes: goes into each segment's header. */
 typedef struct {
-    char run_id[32];         /* NUL-terminated hex */
+    char run_id[32];         /* NUL-terminated hex, not empty */
     char boot_id[40];        /* NUL-terminated */
     uint64_t pid;
     uint64_t start_ticks;    /* clock ticks after boot, /proc/PID/stat field 22: (boot, pid, start) names a process */
@@ -67,7 +73,8 @@ typedef struct {
 
 typedef struct {
     char **directories;      /* tried in order when a segment is created; owned copies, NULL-terminated */
-    char *name;              /* file name without the segment number */
+    char *name;              /* file name without the segment number: RUN_ID-PID-START_TICKS; -STARTED_NS is added
+                                where that is taken (by the same process before an exec, or a stop and a start) */
     recording_owner owner;
     uint8_t *map;            /* current segment, or NULL: not open */
     size_t capacity;         /* bytes of it */
@@ -78,11 +85,13 @@ typedef struct {
     int error;               /* errno that stopped it, 0 while all is well */
 } recording;
 
-/* Fills boot id, pid, start ticks and time of this process; run_id, hexversion and optimize are the caller's. */
+/* Fills boot id, pid, start ticks and time of this process; run_id, hexversion and optimize are the caller's.
+ * Without /proc the boot id is empty and the start is 0. */
 void recording_owner_fill(recording_owner *owner);
 
 /* Creates segment 0 in the first of the directories (absolute paths) that takes it.  Returns 0, or -1 with errno
- * of the last one tried.  *directory_index tells which. */
+ * of the last one tried (EINVAL: the run id is not hex) and the recording closed.  *directory_index tells which.  Later
+ * segments go to the first directory that takes them too, so they may lie in another one. */
 int recording_open(recording *r, const char *const *directories, size_t n_directories, const recording_owner *owner,
                    size_t *directory_index);
 
@@ -90,8 +99,9 @@ int recording_open(recording *r, const char *const *directories, size_t n_direct
  * recording_abandon first). */
 bool recording_ready(const recording *r);
 
-/* Appends.  Return the id that the record defines (or 0 for HIT and SWITCH), or -1 after an error, which is kept
- * in r->error and ends the recording: nothing is appended afterwards. */
+/* Appends.  Return the id that the record defines (or 0 for RUN, HIT and SWITCH), or -1 after an error, which is kept
+ * in r->error and ends the recording: nothing is appended afterwards.  Also -1, with r->error left alone, where
+ * recording_ready says no. */
 int64_t recording_run(recording *r, const char *settings, size_t n_bytes);
 int64_t recording_file(recording *r, const uint8_t hash[SHA256_BYTES], const char *path, size_t n_path);
 int64_t recording_code(recording *r, uint32_t file_id, int32_t first_line, uint32_t co_flags, const char *qualname,
@@ -101,13 +111,14 @@ int64_t recording_arc(recording *r, uint32_t code_id, uint32_t slot);
 int64_t recording_hit(recording *r, uint32_t arc_id);
 int64_t recording_switch(recording *r, uint32_t context_id);
 
-/* Writes the end mark and unmaps.  */
+/* Writes the end mark (none after an error or in a forked child) and unmaps.  What was counted and r->error stay. */
 void recording_finish(recording *r);
 
-/* Lets go of the mapping without a mark: in a forked child, whose parent goes on writing it. */
+/* Lets go of the mapping without a mark: in a forked child, whose parent goes on writing it.  All is zeroed. */
 void recording_abandon(recording *r);
 
-/* Allocation of segments, replaceable by tests (disk full at the n-th call). */
+/* Allocation of segments, replaceable by tests (disk full at the n-th call): 0, or -1 with errno.  EOPNOTSUPP and ENOSYS
+ * mean that the file system cannot: zeros are then written instead. */
 extern int (*recording_fallocate)(int fd, int64_t n_bytes);
 
 /* ---- reading ---- */
@@ -116,8 +127,8 @@ typedef struct {
     recording_owner owner;
     uint32_t segment;
     uint32_t end;            /* segment_end */
-    int32_t error;           /* errno that stopped it */
-    uint64_t length;         /* bytes of records that are published */
+    int32_t error;           /* errno that stopped it, else 0 */
+    uint64_t length;         /* bytes of records that are published, whether or not the file still has them */
 } segment_info;
 
 typedef struct {
@@ -128,19 +139,25 @@ typedef struct {
 } record;
 
 typedef struct {
-    const uint8_t *at, *end; /* next record; end of what is published */
+    const uint8_t *at, *end; /* next record; end of what is published and there */
+    bool is_cut;             /* more was published than is there */
     const char *reason;      /* why reading stopped early, or NULL */
 } segment_reader;
 
-/* Looks at a whole segment file's bytes.  0, or -1 with *reason: not ours, another byte order or version, cut short,
- * header checksum wrong. */
+/* Looks at a whole segment file's bytes, which need not be aligned.  0, or -1 with *reason: not ours, another byte
+ * order or version, header cut short or its checksum wrong, or left before anything was recorded.  Cut short after
+ * the header is no failure yet: segment_next gives the records that are there.
+ *
+ * Of a file that is still written: reading it from its beginning gives a state that it was in. */
 int segment_open(segment_reader *reader, segment_info *info, const uint8_t *bytes, size_t n_bytes, const char **reason);
 
-/* The next record: 1, 0 at the end, -1 with reader->reason at the first malformed one (what came before is good).
- * Checks bounds, type, size and CRC; that ids exist is the caller's, who counts them. */
+/* The next record: 1, 0 at the end, -1 with reader->reason at the first malformed one or where the file is cut short
+ * (what came before is good), and from then on.  Checks bounds, type, size and CRC; that ids exist is the caller's,
+ * who counts them. */
 int segment_next(segment_reader *reader, record *out);
 
-/* Parsed payloads, pointing into the bytes.  0, or -1 if the sizes inside do not fit. */
+/* Parsed payloads, pointing into the bytes; strings are not NUL-terminated.  0, or -1 if the record is of another type
+ * or the sizes inside do not fit. */
 typedef struct {
     uint32_t file_id;
     int32_t first_line;
