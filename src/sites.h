@@ -5,7 +5,8 @@
  * lines whose LINE event can fire, the sites (conditional jumps, as code.co_branches() gives them, each with
  * the position of the expression it tests), and a control-flow graph at the level of lines.  The shape is
  * what the recording keeps, what the database stores and what the analysis reads: nobody after us needs
- * bytecode.
+ * bytecode.  sites.c builds shapes (locations.c reads the location table for it), shape.c answers questions
+ * about them and turns them into bytes and back.
  *
  * Slots number what can be hit: slot i < n_lines is lines[i]; slot n_lines + 2 * s + arm is arm `arm`
  * (0 LEFT, 1 RIGHT) of sites[s].
@@ -49,9 +50,10 @@ typedef struct {
     uint8_t kind;                    /* site_kind */
 } site;
 
-/* An instruction at which a line begins: reached from another line (or from nowhere known), so that
- * executing it is executing that line.  A jump target reached only from its own line begins nothing,
- * unless the jump goes backward (a loop within one line). */
+/* An instruction at which a line begins: LINE can fire there, since it is reached from another line (or
+ * from nowhere known), so that executing it is executing that line.  A jump target reached only from its
+ * own line begins nothing, unless a JUMP_BACKWARD leads there (a loop within one line: the JUMP event).
+ * INSTRUCTION events report these offsets: a prefix EXTENDED_ARG is an instruction to them. */
 typedef struct {
     uint32_t offset;                 /* byte offset */
     uint32_t slot;                   /* index into lines */
@@ -59,8 +61,10 @@ typedef struct {
 
 typedef enum { END_GOTO = 0, END_SITE = 1, END_RETURN = 2, END_RAISE = 3 } block_end;
 
-/* A straight run of instructions.  lines: those of its instructions in order, repeats in a row
- * left out, instructions without a line passed over. */
+/* A straight run of instructions.  lines: those of its instructions in order, repeats in a row left out;
+ * what comes before the function's body, has no line, or is an END_FOR, POP_ITER, END_SEND, END_ASYNC_FOR or
+ * RESUME is passed over, so that each of them is one of the shape's lines.  Exceptions have no edges: a
+ * handler is a block that nothing leads to, and so is the waiting of an `await` (SEND goes straight on). */
 typedef struct {
     uint32_t first_line_index;       /* its lines are flow_lines[first .. first + n) */
     uint32_t n_lines;
@@ -70,12 +74,13 @@ typedef struct {
 
 typedef struct {
     uint32_t n_lines, n_sites, n_starts, n_blocks, n_flow_lines;
-    int32_t *lines;                  /* ascending, distinct: lines of instructions after the first RESUME */
+    int32_t *lines;                  /* ascending, distinct, from 0: those for which LINE can fire */
     site *sites;                     /* ascending by source */
     line_start *starts;              /* ascending by offset */
     block *blocks;                   /* ascending by offset; block 0 is the entry */
     int32_t *flow_lines;
-    bool has_inline_targets;         /* some jump lands within its own line: LINE events leave a residue there */
+    bool has_inline_targets;         /* LINE is placed where it may be passed in silence, and so never disabled:
+                                        a jump lands within its own line, or an await goes on (not encoded) */
 } shape;
 
 typedef struct {
@@ -86,8 +91,9 @@ typedef struct {
     int32_t first_line;              /* co_firstlineno */
 } shape_source;
 
-/* Decodes a code object.  Returns 0, or -1 with *reason set: "no memory" or what is malformed (the input
- * may be any bytes: every read is bounds-checked).  On -1 the shape is empty. */
+/* Decodes a code object, in time and memory linear in its length.  Returns 0, or -1 with *reason set:
+ * "no memory" or what is malformed (the input may be any bytes: every read is bounds-checked).  On -1 the
+ * shape is empty. */
 int shape_build(shape *out, const shape_source *source, const char **reason);
 
 /* Frees what build or decode allocated; the shape is empty. */
@@ -99,17 +105,26 @@ int64_t shape_line_slot(const shape *s, int32_t line);
 /* The slot of the line that begins at this byte offset, or -1. */
 int64_t shape_start_slot(const shape *s, uint32_t offset);
 
+/* The number of the site with this source, or -1. */
+int64_t shape_site(const shape *s, uint32_t source);
+
 /* The slot of an arm, found as ARCHITECTURE.md ("identity of an arc") tells: LEFT by its destination alone; RIGHT by
  * source and destination, and failing that, if the destination is the exit of a FOR_ITER, by destination
  * among FOR_ITERs.  -1: unknown. */
 int64_t shape_left_slot(const shape *s, uint32_t destination);
 int64_t shape_right_slot(const shape *s, uint32_t source, uint32_t destination);
 
-/* Writes the shape (without starts) as a compact, version-free byte string.  Returns its length; writes
- * nothing where that is more than room. */
+/* Writes the shape (without starts) as a compact byte string, the same for equal shapes on every machine.
+ * Returns its length; where that is more than room, what is there is the beginning of it. */
 size_t shape_encode(const shape *s, uint8_t *out, size_t room);
 
-/* Reads one back; the bytes may be hostile.  0, or -1 with *reason. */
+/* The number of slots of an encoded shape, from its first few bytes; -1: malformed.  It is below twice the
+ * number of bytes. */
+int64_t shape_n_slots(const uint8_t *bytes, size_t n_bytes);
+
+/* Reads one back; the bytes may be hostile: nothing is read outside of them, and what is allocated is bounded
+ * by their number.  0, or -1 with *reason, and the shape empty.  What comes out is sound: lines ascend, sites
+ * ascend, block and site numbers exist, and encoding it gives the same bytes. */
 int shape_decode(shape *out, const uint8_t *bytes, size_t n_bytes, const char **reason);
 
 #endif
