@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Makes the tables, once in a process (3 us).  Call it before crc32_of; any thread may. */
+/* Makes the tables, once in a process (3 us).  Call it before crc32_update; any thread may. */
 void crc32_prepare(void);
 
-/* The checksum of some bytes. */
-uint32_t crc32_of(const void *bytes, size_t n_bytes);
+/* The checksum of what `crc` is the checksum of (0: of nothing) and then these bytes. */
+uint32_t crc32_update(uint32_t crc, const void *bytes, size_t n_bytes);
 
 #endif

@@ -1,8 +1,4 @@
 /* Writing recordings: see recording.h for what they are, recording_format.h for their bytes. */
-#ifndef _GNU_SOURCE
-#    define _GNU_SOURCE /* fallocate */
-#endif
-
 #include "recording.h"
 
 #include <assert.h>
@@ -159,7 +155,7 @@ append(recording *r, record_type type, const piece pieces[], size_t n_pieces, ui
         }
     }
     at[0] = head(type, 1 + n_payload);
-    at[1] = crc32_of(at + 2, n_payload * WORD);
+    at[1] = crc32_update(crc32_update(0, at, sizeof(at[0])), at + 2, n_payload * WORD);
     publish(r, 1 + n_payload);
     return (*count)++;
 }
@@ -273,10 +269,12 @@ write_zeros(int fd, size_t n_bytes)
         const ssize_t n_written = pwritev(fd, pages, (int)n_pages, (off_t)at);
         if (n_written > 0) {
             at += (size_t)n_written;
-        } else if (n_written == 0) {
+        }
+        else if (n_written == 0) {
             errno = ENOSPC;
             return -1;
-        } else if (errno != EINTR) {
+        }
+        else if (errno != EINTR) {
             return -1;
         }
     }
@@ -413,7 +411,7 @@ write_header(const recording *r, uint8_t *map, uint32_t segment, size_t n_bytes)
     const size_t n_magic = sizeof(header.magic);
 
     memcpy(header.magic, SEGMENT_MAGIC, n_magic);
-    header.crc = crc32_of(&header, offsetof(segment_header, crc));
+    header.crc = crc32_update(0, &header, offsetof(segment_header, crc));
     memcpy(map + n_magic, (const uint8_t *)&header + n_magic, sizeof(header) - n_magic);
     atomic_thread_fence(memory_order_release);
     memcpy(map, header.magic, n_magic);
@@ -582,8 +580,8 @@ create_first(recording *r, size_t *directory_index)
 }
 
 int
-recording_open(recording *r, const char *const *directories, size_t n_directories,
-               const recording_owner *owner, size_t *directory_index)
+recording_open(recording *r, const char *const *directories, size_t n_directories, const recording_owner *owner,
+               size_t *directory_index)
 {
     *r = (recording){.owner = *owner};
     if (!is_run_id(owner->run_id)) {

@@ -40,7 +40,7 @@ enum {
     RECORDING_NAME_ROOM = 96,
 };
 
-/* Records.  CRC: zlib's CRC-32 of the payload, in the argument. */
+/* Records.  CRC: zlib's CRC-32 of the first four bytes (type and n) and the payload, in the argument. */
 typedef enum {
     RECORD_RUN = 1,      /* CRC; payload: u32 n, then n bytes: key NUL value NUL ... (UTF-8) */
     RECORD_FILE = 2,     /* CRC; payload: 32 bytes source hash (zeros: unreadable), u32 n, n bytes of path */
