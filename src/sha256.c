@@ -1,8 +1,4 @@
 /* SHA-256, and of a source file: see sha256.h. */
-#ifndef _GNU_SOURCE
-#    define _GNU_SOURCE /* O_CLOEXEC */
-#endif
-
 #include "sha256.h"
 
 #include <errno.h>
@@ -55,24 +51,24 @@ expand(uint32_t w[16], unsigned t)
 }
 
 /* One round, its eight variables named by the caller: turning the names instead of the values saves the moves. */
-#define ROUND(a, b, c, d, e, f, g, h, word, t)                                                           \
-    do {                                                                                                 \
-        const uint32_t t1 = (h) + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +                       \
-                            (((e) & ((f) ^ (g))) ^ (g)) + K[t] + (word);                                 \
-        (d) += t1;                                                                                       \
-        (h) = t1 + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + (((a) & (b)) | ((c) & ((a) | (b)))); \
+#define ROUND(a, b, c, d, e, f, g, h, word, t)                                                                         \
+    do {                                                                                                               \
+        const uint32_t t1 =                                                                                            \
+            (h) + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + (((e) & ((f) ^ (g))) ^ (g)) + K[t] + (word);        \
+        (d) += t1;                                                                                                     \
+        (h) = t1 + (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + (((a) & (b)) | ((c) & ((a) | (b))));               \
     } while (0)
 
-#define EIGHT_ROUNDS(word, t)                                     \
-    do {                                                          \
-        ROUND(a, b, c, d, e, f, g, h, word(w, (t) + 0), (t) + 0); \
-        ROUND(h, a, b, c, d, e, f, g, word(w, (t) + 1), (t) + 1); \
-        ROUND(g, h, a, b, c, d, e, f, word(w, (t) + 2), (t) + 2); \
-        ROUND(f, g, h, a, b, c, d, e, word(w, (t) + 3), (t) + 3); \
-        ROUND(e, f, g, h, a, b, c, d, word(w, (t) + 4), (t) + 4); \
-        ROUND(d, e, f, g, h, a, b, c, word(w, (t) + 5), (t) + 5); \
-        ROUND(c, d, e, f, g, h, a, b, word(w, (t) + 6), (t) + 6); \
-        ROUND(b, c, d, e, f, g, h, a, word(w, (t) + 7), (t) + 7); \
+#define EIGHT_ROUNDS(word, t)                                                                                          \
+    do {                                                                                                               \
+        ROUND(a, b, c, d, e, f, g, h, word(w, (t) + 0), (t) + 0);                                                      \
+        ROUND(h, a, b, c, d, e, f, g, word(w, (t) + 1), (t) + 1);                                                      \
+        ROUND(g, h, a, b, c, d, e, f, word(w, (t) + 2), (t) + 2);                                                      \
+        ROUND(f, g, h, a, b, c, d, e, word(w, (t) + 3), (t) + 3);                                                      \
+        ROUND(e, f, g, h, a, b, c, d, word(w, (t) + 4), (t) + 4);                                                      \
+        ROUND(d, e, f, g, h, a, b, c, word(w, (t) + 5), (t) + 5);                                                      \
+        ROUND(c, d, e, f, g, h, a, b, word(w, (t) + 6), (t) + 6);                                                      \
+        ROUND(b, c, d, e, f, g, h, a, word(w, (t) + 7), (t) + 7);                                                      \
     } while (0)
 
 #define GIVEN(w, t) (w)[t]
@@ -110,8 +106,8 @@ absorb_blocks(uint32_t state[8], const uint8_t *bytes, size_t n_blocks)
 void
 sha256_init(sha256 *h)
 {
-    *h = (sha256){.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c,
-                            0x1f83d9ab, 0x5be0cd19}};
+    *h = (sha256){
+        .state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
 }
 
 void
@@ -201,7 +197,8 @@ hash_descriptor(int fd, uint8_t digest[SHA256_BYTES])
         }
         if (n_read > 0) {
             update_text(&h, text, (size_t)n_read, &after_cr);
-        } else if (errno != EINTR) {
+        }
+        else if (errno != EINTR) {
             return -1;
         }
     }
