@@ -12,7 +12,7 @@ SWITCHES = {  # environment variable: flags for the compiler, flags for the link
     "COVCORE_SANITIZE": (["-O1", "-g3", "-UNDEBUG", SANITIZERS, "-fno-sanitize-recover=all"], [SANITIZERS]),
     "COVCORE_WERROR": (["-Wall", "-Wextra", "-Wconversion", "-Werror"], []),
 }
-compile_args, link_args = ["-std=c11", "-fvisibility=hidden"], []
+compile_args, link_args = ["-std=c11", "-D_GNU_SOURCE", "-fvisibility=hidden"], []
 for name, (compile_flags, link_flags) in SWITCHES.items():
     if os.environ.get(name, "0") != "0":
         compile_args += compile_flags

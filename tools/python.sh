@@ -56,6 +56,7 @@ Dir::Etc::preferences "/dev/null";
 Dir::Etc::preferencesparts "/dev/null";
 APT::Install-Recommends "0";
 APT::Get::Assume-Yes "1";
+APT::Update::Error-Mode "any"; # a mirror that does not answer is no success
 APT::Keep-Downloaded-Packages "1";
 Acquire::Languages "none";
 Acquire::Retries "3";
