@@ -125,7 +125,7 @@ $(PYTHONS:%=.venv/%/bin/python): .venv/%/bin/python:
 	    --config-setting editable_mode=compat --editable .
 	@touch $@
 
-py_files = $(shell find covcore plugin -name '*.py*' -not -path '*/__pycache__/*')
+py_files = $(shell find $(wildcard covcore plugin) -name "*.py*" -not -path "*/__pycache__/*")
 
 .venv/demo/bin/python:
 	"$$(tools/python.sh 3.14)" -m venv --clear --without-pip $(call venv,demo)

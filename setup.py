@@ -1,4 +1,4 @@
-"""The two C extensions; everything else is in pyproject.toml."""
+"""The C extensions; everything else is in pyproject.toml."""
 
 import os
 from glob import glob
@@ -18,17 +18,24 @@ for name, (compile_flags, link_flags) in SWITCHES.items():
         compile_args += compile_flags
         link_args += link_flags
 
-
-def extension(name: str, sources: list[str]) -> Extension:
-    return Extension(
-        name, sorted(sources), depends=glob("src/*.h"), extra_compile_args=compile_args, extra_link_args=link_args
-    )
-
+# Which sources speak to Python, by extension. The others are plain C, for both of the first two.
+FACES = {
+    "_tracer": ["keeping", "module", "monitoring", "registry", "running", "tracer"],
+    "_reader": ["reader"],
+    "_launch": ["launch"],
+}
+plain = {Path(path).stem for path in glob("src/*.c")} - {stem for stems in FACES.values() for stem in stems}
 
 setup(
     ext_modules=[
-        extension("covcore._tracer", list(set(glob("src/*.c")) - {"src/reader.c"})),
-        extension("covcore._reader", ["src/reader.c", "src/sites.c", "src/recording.c"]),
+        Extension(
+            f"covcore.{name}",
+            [f"src/{stem}.c" for stem in stems + sorted(plain if name != "_launch" else [])],
+            depends=glob("src/*.h"),
+            extra_compile_args=compile_args,
+            extra_link_args=link_args,
+        )
+        for name, stems in FACES.items()
     ],
     py_modules=sorted(path.stem for path in Path("plugin").glob("*.py")),
 )
