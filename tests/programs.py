@@ -49,7 +49,7 @@ def steps(n):
             yield -i
     return
 g = numbers(3)
-s = steps(6)
+s = steps(20)
 for label in "ABACAB":
     switch(label)
     next(g)
