@@ -57,7 +57,7 @@ build/c/sanitizers:
 sanitized = $(wildcard Makefile README.md LICENSE pyproject.toml setup.py covcore examples plugin src tests tools)
 
 sanitize: test-c ## the C and the Python tests with AddressSanitizer and UBSan, on Python 3.14
-	@rm -rf $(addprefix build/sanitize/,$(sanitized) .venv/3.14/.built)
+	@rm -rf $(addprefix build/sanitize/,$(sanitized) .venv/3.14/.extensions .venv/3.14/.built)
 	@mkdir -p build/sanitize
 	@tar -c --exclude=__pycache__ --exclude='*.so' $(sanitized) | tar -x -C build/sanitize
 	COVCORE_SANITIZE=1 $(MAKE) --no-print-directory -C build/sanitize build PY=3.14
@@ -94,7 +94,7 @@ bench: .venv/3.14/.built .venv/3.14/.bench ## what measuring costs; ARGS="..." g
 
 clean: ## remove what was built
 	rm -rf build dist plugin/*.egg-info covcore/*.so .mypy_cache .pytest_cache .ruff_cache examples/.covcore examples/.covcore.d
-	rm -f .venv/*/.built .venv/*/.installed
+	rm -f .venv/*/.extensions .venv/*/.built .venv/*/.installed
 	find bench covcore examples plugin tests -name __pycache__ -prune -exec rm -r {} + 2>/dev/null || true
 
 distclean: clean ## remove the virtual environments too
@@ -120,9 +120,14 @@ $(PYTHONS:%=.venv/%/bin/python): .venv/%/bin/python:
 	$(call uv,$*) --group bench
 	@touch $@
 
-.venv/%/.built: .venv/%/.tools setup.py $(c_files)
-	COVCORE_WERROR=1 $(call uv,$*) --no-build-isolation --no-deps --reinstall-package covcore \
-	    --config-setting editable_mode=compat --editable .
+# A change to C needs no more than this.
+.venv/%/.extensions: .venv/%/.tools setup.py $(c_files)
+	COVCORE_WERROR=1 $(call python,$*) setup.py --quiet build_ext --inplace --build-temp build/$*
+	@touch $@
+
+# The command and the metadata.
+.venv/%/.built: .venv/%/.tools setup.py | .venv/%/.extensions
+	$(call uv,$*) --no-build-isolation --no-deps --reinstall-package covcore --config-setting editable_mode=compat --editable .
 	@touch $@
 
 py_files = $(shell find $(wildcard covcore plugin) -name "*.py*" -not -path "*/__pycache__/*")
