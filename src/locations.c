@@ -47,8 +47,8 @@ read_long_form(location *l)
 {
     uint32_t n_more_lines, col, end_col;
 
-    if (!add_signed_varint(l, &l->line) || !read_varint(l, &n_more_lines) || !read_varint(l, &col) ||
-        !read_varint(l, &end_col) || col > INT32_MAX || end_col > INT32_MAX) {
+    if (!add_signed_varint(l, &l->line) || !read_varint(l, &n_more_lines) || !read_varint(l, &col)
+        || !read_varint(l, &end_col) || col > INT32_MAX || end_col > INT32_MAX) {
         return false;
     }
     l->end_line = l->line + n_more_lines;
@@ -109,4 +109,49 @@ location
 location_table(const uint8_t *table, size_t n_bytes, int32_t first_line)
 {
     return (location){.at = table, .end = table + n_bytes, .line = first_line};
+}
+
+/* Reads on after the head of an entry, for its line alone: from columns nothing is made. */
+static inline bool
+pass_columns(location *l, unsigned form)
+{
+    static const uint8_t n_bytes[NO_COLUMN_FORM] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2};
+
+    if (form < NO_COLUMN_FORM) {
+        if (l->end - l->at < n_bytes[form]) {
+            return false;
+        }
+        l->at += n_bytes[form];
+        l->line += form > FIRST_ONE_LINE_FORM ? form - FIRST_ONE_LINE_FORM : 0;
+        return true;
+    }
+    return form == LONG_FORM ? read_long_form(l) : form == NO_LINE_FORM || add_signed_varint(l, &l->line);
+}
+
+int64_t
+location_lines(const uint8_t *table, size_t n_bytes, int32_t first_line, int32_t *lines, uint32_t n_units)
+{
+    location l = location_table(table, n_bytes, first_line);
+    int64_t n_rows = 0;
+    int32_t last = NO_LINE;
+    uint32_t unit = 0;
+
+    while (unit < n_units && l.at < l.end) {
+        const uint8_t head = *l.at++;
+        const unsigned form = head >> 3 & 15;
+        if (!(head & 0x80) || !pass_columns(&l, form) || l.line < INT32_MIN || l.line > INT32_MAX) {
+            return -1;
+        }
+        const int32_t line = form == NO_LINE_FORM || l.line < 0 ? NO_LINE : (int32_t)l.line;
+        for (unsigned i = 0; i < LINES_SPARE; i++) { /* as many as can be, which is quicker than as many as there are */
+            lines[unit + i] = line;
+        }
+        unit += (head & 7U) + 1;
+        n_rows += line != last;
+        last = line;
+    }
+    for (; unit < n_units; unit++) {
+        lines[unit] = NO_LINE;
+    }
+    return n_rows + 1;
 }

@@ -1,5 +1,6 @@
 /* locations: the location table of a code object (co_linetable, CPython 3.11 to 3.15; documented in CPython's
- * InternalDocs/code_objects.md), read entry by entry.  The bytes may be any: nothing is read outside of them.
+ * InternalDocs/code_objects.md), read for its lines alone or entry by entry.  The bytes may be any: nothing is read
+ * outside of them.
  *
  * No Python.h here.
  */
@@ -18,6 +19,13 @@ typedef struct {
     int64_t line, end_line;  /* 1-based; where has_line is false, those of the last entry that had one */
     int32_t col, end_col;    /* 0-based UTF-8 columns, or -1 */
 } location;
+
+/* The line of each of the code units from 0 to n_units - 1, or NO_LINE.  Writes LINES_SPARE items more than that: there
+ * must be room.  A table that is too short leaves the rest without a line; what it has too much is not read.  Returns
+ * the number of rows of units with one line, or -1: malformed. */
+int64_t location_lines(const uint8_t *table, size_t n_bytes, int32_t first_line, int32_t *lines, uint32_t n_units);
+
+enum { NO_LINE = -1, LINES_SPARE = 8 };
 
 /* Before the first entry. */
 location location_table(const uint8_t *table, size_t n_bytes, int32_t first_line);

@@ -2,15 +2,47 @@
 #include "sites.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+/* All arrays are one piece of memory, which begins with the sites. */
+int
+shape_allocate(shape *s)
+{
+    const uint64_t n_bytes = (uint64_t)s->n_sites * sizeof(*s->sites) + (uint64_t)s->n_starts * sizeof(*s->starts)
+                             + (uint64_t)s->n_blocks * sizeof(*s->blocks) + (uint64_t)s->n_lines * sizeof(*s->lines)
+                             + (uint64_t)s->n_flow_lines * sizeof(*s->flow_lines);
+
+    s->sites = n_bytes < SIZE_MAX ? malloc((size_t)n_bytes + 1) : NULL; /* malloc(0) may be NULL */
+    if (s->sites == NULL) {
+        *s = (shape){0};
+        return -1;
+    }
+    s->starts = (line_start *)(s->sites + s->n_sites);
+    s->blocks = (block *)(s->starts + s->n_starts);
+    s->lines = (int32_t *)(s->blocks + s->n_blocks);
+    s->flow_lines = s->lines + s->n_lines;
+    return 0;
+}
+
+int
+shape_copy(shape *out, const shape *s)
+{
+    *out = *s;
+    if (shape_allocate(out) < 0) {
+        return -1;
+    }
+    memcpy(out->sites, s->sites, s->n_sites * sizeof(*s->sites));
+    memcpy(out->starts, s->starts, s->n_starts * sizeof(*s->starts));
+    memcpy(out->blocks, s->blocks, s->n_blocks * sizeof(*s->blocks));
+    memcpy(out->lines, s->lines, s->n_lines * sizeof(*s->lines));
+    memcpy(out->flow_lines, s->flow_lines, s->n_flow_lines * sizeof(*s->flow_lines));
+    return 0;
+}
 
 void
 shape_free(shape *s)
 {
-    free(s->lines);
     free(s->sites);
-    free(s->starts);
-    free(s->blocks);
-    free(s->flow_lines);
     *s = (shape){0};
 }
 
@@ -107,8 +139,8 @@ shape_right_slot(const shape *s, uint32_t source, uint32_t destination)
 
 /* ---- bytes ----
  *
- * Numbers are varints of seven bits a byte, lowest first, as short as can be; differences that may be negative have their
- * sign in the lowest bit.  Most numbers are said relative to one that is near, and take one byte.
+ * Numbers are varints of seven bits a byte, lowest first, as short as can be; differences that may be negative have
+ * their sign in the lowest bit.  Most numbers are said relative to one that is near, and take one byte.
  *
  *   n_lines, n_sites, n_blocks, n_flow_lines
  *   lines       distance from the line after the one before (the first: from 0)
@@ -430,11 +462,7 @@ shape_decode(shape *out, const uint8_t *bytes, size_t n_bytes, const char **reas
 
     *out = (shape){0};
     get_counts(&r, out);
-    out->lines = malloc(out->n_lines * sizeof(*out->lines) + 1);
-    out->sites = malloc(out->n_sites * sizeof(*out->sites) + 1);
-    out->blocks = malloc(out->n_blocks * sizeof(*out->blocks) + 1);
-    out->flow_lines = malloc(out->n_flow_lines * sizeof(*out->flow_lines) + 1);
-    if (out->lines == NULL || out->sites == NULL || out->blocks == NULL || out->flow_lines == NULL) {
+    if (r.reason == NULL && shape_allocate(out) < 0) {
         refuse(&r, "no memory");
     }
     if (r.reason == NULL) {

@@ -26,8 +26,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NO_BLOCK UINT32_MAX
-
 /* What a site tests, and what its two arms mean: LEFT is "the jump is not taken" (the loop's next
  * item, for a FOR_ITER or END_ASYNC_FOR), RIGHT is "it is". */
 typedef enum {
@@ -96,7 +94,13 @@ typedef struct {
  * shape is empty. */
 int shape_build(shape *out, const shape_source *source, const char **reason);
 
-/* Frees what build or decode allocated; the shape is empty. */
+/* Gives the shape arrays for as many as its counts say, to be filled.  0, or -1: no memory, and the shape empty. */
+int shape_allocate(shape *s);
+
+/* A copy that takes no more memory than it needs.  0, or -1: no memory, and it is empty. */
+int shape_copy(shape *out, const shape *s);
+
+/* Frees what build, decode, copy or allocate allocated; the shape is empty. */
 void shape_free(shape *s);
 
 /* The slot of a line, or -1. */

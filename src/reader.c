@@ -1,0 +1,549 @@
+/* _reader: recordings and shapes for the commands, as Python objects.  covcore/_reader.pyi tells of the functions;
+ * recording.h, hits.h and sites.h do the work. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "hits.h"
+#include "recording.h"
+#include "sites.h"
+
+/* ---- shapes ---- */
+
+static PyObject *
+lines_tuple(const int32_t *lines, uint32_t n)
+{
+    PyObject *tuple = PyTuple_New((Py_ssize_t)n);
+
+    for (uint32_t i = 0; tuple != NULL && i < n; i++) {
+        PyObject *line = PyLong_FromLong(lines[i]);
+        if (line == NULL) {
+            Py_CLEAR(tuple);
+            break;
+        }
+        PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, line);
+    }
+    return tuple;
+}
+
+static PyObject *
+sites_tuple(const shape *s)
+{
+    PyObject *tuple = PyTuple_New((Py_ssize_t)s->n_sites);
+
+    for (uint32_t i = 0; tuple != NULL && i < s->n_sites; i++) {
+        const site *it = &s->sites[i];
+        PyObject *item = Py_BuildValue("IIIIIiiiii", it->source, it->left, it->right, it->left_block, it->right_block,
+                                       (int)it->kind, it->line, it->end_line, it->col, it->end_col);
+        if (item == NULL) {
+            Py_CLEAR(tuple);
+            break;
+        }
+        PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, item);
+    }
+    return tuple;
+}
+
+static PyObject *
+blocks_tuple(const shape *s)
+{
+    PyObject *tuple = PyTuple_New((Py_ssize_t)s->n_blocks);
+
+    for (uint32_t i = 0; tuple != NULL && i < s->n_blocks; i++) {
+        const block *it = &s->blocks[i];
+        PyObject *lines = lines_tuple(s->flow_lines + it->first_line_index, it->n_lines);
+        PyObject *item = lines == NULL ? NULL : Py_BuildValue("iIN", (int)it->end, it->target, lines);
+        if (item == NULL) {
+            Py_CLEAR(tuple);
+            break;
+        }
+        PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, item);
+    }
+    return tuple;
+}
+
+static PyObject *
+shape_error(const char *reason)
+{
+    if (strcmp(reason, "no memory") == 0) {
+        return PyErr_NoMemory();
+    }
+    return PyErr_Format(PyExc_ValueError, "malformed: %s", reason);
+}
+
+static PyObject *
+reader_decode_shape(PyObject *Py_UNUSED(module), PyObject *bytes)
+{
+    shape s;
+    const char *reason;
+
+    if (!PyBytes_Check(bytes)) {
+        return PyErr_Format(PyExc_TypeError, "a shape is bytes, not %T", bytes);
+    }
+    if (shape_decode(&s, (const uint8_t *)PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes), &reason) < 0) {
+        return shape_error(reason);
+    }
+    PyObject *lines = lines_tuple(s.lines, s.n_lines);
+    PyObject *sites = lines == NULL ? NULL : sites_tuple(&s);
+    PyObject *blocks = sites == NULL ? NULL : blocks_tuple(&s);
+    PyObject *result = blocks == NULL ? NULL : PyTuple_Pack(3, lines, sites, blocks);
+    Py_XDECREF(lines);
+    Py_XDECREF(sites);
+    Py_XDECREF(blocks);
+    shape_free(&s);
+    return result;
+}
+
+static PyObject *
+encoded(const shape *s)
+{
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)shape_encode(s, NULL, 0));
+
+    if (bytes != NULL) {
+        (void)shape_encode(s, (uint8_t *)PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
+    }
+    return bytes;
+}
+
+/* The shape of a code object: 0, or -1 with an exception. */
+static int
+build_shape(shape *out, PyObject *code)
+{
+    int result = -1;
+    PyObject *bytecode = PyCode_GetCode((PyCodeObject *)code);
+    PyObject *linetable = PyObject_GetAttrString(code, "co_linetable");
+
+    if (bytecode != NULL && linetable != NULL) {
+        const char *reason;
+        const shape_source source = {
+            .code = (const uint8_t *)PyBytes_AS_STRING(bytecode),
+            .n_code = (size_t)PyBytes_GET_SIZE(bytecode),
+            .linetable = (const uint8_t *)PyBytes_AS_STRING(linetable),
+            .n_linetable = (size_t)PyBytes_GET_SIZE(linetable),
+            .first_line = ((PyCodeObject *)code)->co_firstlineno,
+        };
+        result = shape_build(out, &source, &reason);
+        if (result < 0) {
+            (void)shape_error(reason);
+        }
+    }
+    Py_XDECREF(bytecode);
+    Py_XDECREF(linetable);
+    return result;
+}
+
+static PyObject *
+reader_describe(PyObject *Py_UNUSED(module), PyObject *code)
+{
+    shape s;
+
+    if (!PyCode_Check(code)) {
+        return PyErr_Format(PyExc_TypeError, "not a code object but %T", code);
+    }
+    if (build_shape(&s, code) < 0) {
+        return NULL;
+    }
+    PyObject *bytes = encoded(&s);
+    shape_free(&s);
+    return bytes;
+}
+
+/* ---- segments ---- */
+
+static PyObject *
+owner_dict(const recording_owner *owner)
+{
+    return Py_BuildValue("{s:s,s:s,s:K,s:K,s:K,s:I,s:I}", "run_id", owner->run_id, "boot_id", owner->boot_id, "pid",
+                         (unsigned long long)owner->pid, "start_ticks", (unsigned long long)owner->start_ticks,
+                         "started_ns", (unsigned long long)owner->started_ns, "hexversion", owner->hexversion,
+                         "optimize", owner->optimize);
+}
+
+static bool
+same_owner(const recording_owner *a, const recording_owner *b)
+{
+    return strcmp(a->run_id, b->run_id) == 0 && strcmp(a->boot_id, b->boot_id) == 0 && a->pid == b->pid
+           && a->start_ticks == b->start_ticks && a->started_ns == b->started_ns && a->hexversion == b->hexversion
+           && a->optimize == b->optimize;
+}
+
+static PyObject *
+reader_segment_info(PyObject *Py_UNUSED(module), PyObject *bytes)
+{
+    segment_reader reader;
+    segment_info info;
+    const char *reason;
+
+    if (!PyBytes_Check(bytes)) {
+        return PyErr_Format(PyExc_TypeError, "a segment is bytes, not %T", bytes);
+    }
+    if (segment_open(&reader, &info, (const uint8_t *)PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes),
+                     &reason)
+        < 0) {
+        PyErr_SetString(PyExc_ValueError, reason);
+        return NULL;
+    }
+    PyObject *owner = owner_dict(&info.owner);
+    if (owner == NULL) {
+        return NULL;
+    }
+    return Py_BuildValue("{s:N,s:I,s:I,s:i,s:K}", "owner", owner, "segment", info.segment, "end", info.end, "error",
+                         info.error, "length", (unsigned long long)info.length);
+}
+
+/* ---- recordings ---- */
+
+/* What has been read so far. */
+typedef struct {
+    PyObject *settings, *files, *codes, *contexts; /* lists */
+    hit_table hits;
+    recording_owner owner;
+    uint32_t end;
+    int32_t error;
+    char problem[200]; /* empty: none */
+} gathered;
+
+/* Bytes that should be UTF-8, with the surrogates of Python's strings; if they are not, something readable. */
+static PyObject *
+text(const char *bytes, size_t n_bytes)
+{
+    PyObject *str = PyUnicode_DecodeUTF8(bytes, (Py_ssize_t)n_bytes, "surrogatepass");
+
+    if (str == NULL && PyErr_ExceptionMatches(PyExc_UnicodeDecodeError)) {
+        PyErr_Clear();
+        str = PyUnicode_DecodeUTF8(bytes, (Py_ssize_t)n_bytes, "replace");
+    }
+    return str;
+}
+
+/* Appends the item, which may be NULL with an exception set, and takes the reference. */
+static int
+append(PyObject *list, PyObject *item)
+{
+    const int result = item == NULL ? -1 : PyList_Append(list, item);
+    Py_XDECREF(item);
+    return result;
+}
+
+/* Ends the reading of what comes after; 1, so that it can be told from 0 and from -1 with an exception. */
+static int
+stop_at(gathered *g, const char *reason)
+{
+    PyOS_snprintf(g->problem, sizeof(g->problem), "%s", reason);
+    return 1;
+}
+
+/* The next NUL-terminated string, whose NUL the last one may lack. */
+static PyObject *
+next_text(const char **at, const char *end)
+{
+    const char *const start = *at;
+    const char *const nul = memchr(start, 0, (size_t)(end - start));
+
+    *at = nul == NULL ? end : nul + 1;
+    return text(start, (size_t)((nul == NULL ? end : nul) - start));
+}
+
+static int
+take_run(gathered *g, const record *r)
+{
+    const char *at;
+    size_t n;
+
+    if (record_run(r, &at, &n) < 0) {
+        return stop_at(g, "the settings are malformed");
+    }
+    const char *const end = at + n;
+    while (at < end) {
+        PyObject *key = next_text(&at, end);
+        PyObject *value = key == NULL ? NULL : next_text(&at, end);
+        PyObject *item = value == NULL ? NULL : PyTuple_Pack(2, key, value);
+        Py_XDECREF(key);
+        Py_XDECREF(value);
+        if (append(g->settings, item) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+take_file(gathered *g, const record *r)
+{
+    const uint8_t *hash;
+    const char *path;
+    size_t n_path;
+
+    if (record_file(r, &hash, &path, &n_path) < 0) {
+        return stop_at(g, "a file record is malformed");
+    }
+    return append(g->files,
+                  Py_BuildValue("y#y#", path, (Py_ssize_t)n_path, (const char *)hash, (Py_ssize_t)SHA256_BYTES));
+}
+
+/* What a failed call of hits_* means. */
+static int
+hits_failed(gathered *g)
+{
+    if (g->hits.reason == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return stop_at(g, g->hits.reason);
+}
+
+static int
+take_code(gathered *g, const record *r)
+{
+    code_record code;
+
+    if (record_code(r, &code) < 0) {
+        return stop_at(g, "a code record is malformed");
+    }
+    if (code.file_id >= (size_t)PyList_GET_SIZE(g->files)) {
+        return stop_at(g, "a code object of an unknown file");
+    }
+    const int64_t n_slots = shape_n_slots(code.shape, code.n_shape);
+    if (n_slots < 0) {
+        return stop_at(g, "the shape of a code object is malformed");
+    }
+    PyObject *name = text(code.qualname, code.n_qualname);
+    if (name == NULL) {
+        return -1;
+    }
+    PyObject *item = Py_BuildValue("IiINy#", code.file_id, code.first_line, code.co_flags, name,
+                                   (const char *)code.shape, (Py_ssize_t)code.n_shape);
+    if (append(g->codes, item) < 0) {
+        return -1;
+    }
+    return hits_code(&g->hits, (uint32_t)n_slots) < 0 ? hits_failed(g) : 0;
+}
+
+static int
+take_context(gathered *g, const record *r)
+{
+    const char *parts[3];
+    size_t n_parts[3];
+    PyObject *texts[3];
+
+    if (record_context(r, parts, n_parts) < 0) {
+        return stop_at(g, "a context record is malformed");
+    }
+    for (int i = 0; i < 3; i++) {
+        texts[i] = text(parts[i], n_parts[i]);
+    }
+    PyObject *item = texts[0] && texts[1] && texts[2] ? PyTuple_Pack(3, texts[0], texts[1], texts[2]) : NULL;
+    for (int i = 0; i < 3; i++) {
+        Py_XDECREF(texts[i]);
+    }
+    if (append(g->contexts, item) < 0) {
+        return -1;
+    }
+    return hits_context(&g->hits) < 0 ? hits_failed(g) : 0;
+}
+
+/* One record: 0, 1 to stop with g->problem, -1 with an exception. */
+static int
+take_record(gathered *g, const record *r)
+{
+    uint32_t slot;
+    int failed;
+
+    switch (r->type) {
+    case RECORD_RUN:
+        return take_run(g, r);
+    case RECORD_FILE:
+        return take_file(g, r);
+    case RECORD_CODE:
+        return take_code(g, r);
+    case RECORD_CONTEXT:
+        return take_context(g, r);
+    case RECORD_ARC:
+        memcpy(&slot, r->payload, sizeof(slot)); /* segment_next has seen to its size */
+        failed = hits_arc(&g->hits, r->argument, slot);
+        break;
+    case RECORD_HIT:
+        failed = hits_hit(&g->hits, r->argument);
+        break;
+    default:
+        failed = hits_switch(&g->hits, r->argument);
+        break;
+    }
+    return failed ? hits_failed(g) : 0;
+}
+
+/* Looks at the header of segment number i and checks that it belongs here.  0, 1 to stop, -1 with an exception. */
+static int
+open_segment(gathered *g, Py_ssize_t i, PyObject *bytes, segment_reader *reader)
+{
+    segment_info info;
+    const char *reason;
+
+    if (!PyBytes_Check(bytes)) {
+        PyErr_Format(PyExc_TypeError, "a segment is bytes, not %T", bytes);
+        return -1;
+    }
+    const bool is_continued = i == 0 || g->end == SEGMENT_CONTINUED;
+    if (segment_open(reader, &info, (const uint8_t *)PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes), &reason)
+        < 0) {
+        if (i == 0) {
+            PyErr_SetString(PyExc_ValueError, reason);
+            return -1;
+        }
+        return is_continued ? stop_at(g, reason) : 1; /* else: killed while it grew, before it went over to this one */
+    }
+    if (info.segment != i || (i > 0 && !same_owner(&info.owner, &g->owner))) {
+        return stop_at(g, "not the segment that belongs here");
+    }
+    g->owner = info.owner;
+    g->end = info.end;
+    g->error = info.error;
+    return 0;
+}
+
+static int
+take_segment(gathered *g, Py_ssize_t i, PyObject *bytes)
+{
+    segment_reader reader;
+    record r;
+
+    const int failed = open_segment(g, i, bytes, &reader);
+    if (failed) {
+        return failed;
+    }
+    int more;
+    while ((more = segment_next(&reader, &r)) > 0) {
+        const int stopped = take_record(g, &r);
+        if (stopped) {
+            return stopped;
+        }
+    }
+    return more < 0 ? stop_at(g, reader.reason) : 0;
+}
+
+/* Takes all segments, until there is a problem.  0, or -1 with an exception. */
+static int
+take_segments(gathered *g, PyObject *segments)
+{
+    const Py_ssize_t n = PyTuple_GET_SIZE(segments);
+
+    for (Py_ssize_t i = 0; i < n; i++) {
+        const int stopped = take_segment(g, i, PyTuple_GET_ITEM(segments, i));
+        if (stopped < 0) {
+            return -1;
+        }
+        if (stopped) {
+            if (g->problem[0] != '\0') {
+                char reason[sizeof(g->problem)];
+                memcpy(reason, g->problem, sizeof(reason));
+                PyOS_snprintf(g->problem, sizeof(g->problem), "segment %zd: %.150s", i, reason);
+            }
+            return 0;
+        }
+    }
+    if (g->end == SEGMENT_CONTINUED) {
+        PyOS_snprintf(g->problem, sizeof(g->problem), "segment %zd is missing", n);
+    }
+    return 0;
+}
+
+static PyObject *
+hits_list(const hit_table *h)
+{
+    PyObject *list = PyList_New((Py_ssize_t)h->n_patterns);
+
+    for (size_t i = 0; list != NULL && i < h->n_patterns; i++) {
+        const hit_pattern *it = &h->patterns[i];
+        const long long context = it->context == EMPTY_CONTEXT ? -1 : (long long)it->context;
+        PyObject *item = Py_BuildValue("LIy#", context, it->code, (const char *)h->bits + it->first_byte,
+                                       (Py_ssize_t)hits_bitmap_bytes(h, it->code));
+        if (item == NULL) {
+            Py_CLEAR(list);
+            break;
+        }
+        PyList_SET_ITEM(list, (Py_ssize_t)i, item);
+    }
+    return list;
+}
+
+static PyObject *
+recording_dict(const gathered *g)
+{
+    PyObject *owner = owner_dict(&g->owner);
+    PyObject *hits = owner == NULL ? NULL : hits_list(&g->hits);
+
+    if (hits == NULL) {
+        Py_XDECREF(owner);
+        return NULL;
+    }
+    return Py_BuildValue("{s:N,s:I,s:i,s:z,s:O,s:O,s:O,s:O,s:N}", "owner", owner, "end", g->end, "error", g->error,
+                         "problem", g->problem[0] != '\0' ? g->problem : NULL, "settings", g->settings, "files",
+                         g->files, "codes", g->codes, "contexts", g->contexts, "hits", hits);
+}
+
+static PyObject *
+reader_read_recording(PyObject *Py_UNUSED(module), PyObject *sequence)
+{
+    enum { SPARSE = 256, ALWAYS_MOST = 64 << 20 }; /* real bitmaps take up a few bytes per byte of their recording */
+    size_t n_bytes = 0;
+    PyObject *segments = PySequence_Tuple(sequence);
+
+    if (segments == NULL) {
+        return NULL;
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(segments); i++) {
+        PyObject *segment = PyTuple_GET_ITEM(segments, i);
+        n_bytes += PyBytes_Check(segment) ? (size_t)PyBytes_GET_SIZE(segment) : 0;
+    }
+    gathered g = {.settings = PyList_New(0), .files = PyList_New(0), .codes = PyList_New(0), .contexts = PyList_New(0)};
+    hits_init(&g.hits, n_bytes * SPARSE + ALWAYS_MOST);
+    PyObject *result = NULL;
+    if (PyTuple_GET_SIZE(segments) == 0) {
+        PyErr_SetString(PyExc_ValueError, "no segments");
+    }
+    else if (g.settings && g.files && g.codes && g.contexts && take_segments(&g, segments) == 0) {
+        result = recording_dict(&g);
+    }
+    hits_free(&g.hits);
+    Py_XDECREF(g.settings);
+    Py_XDECREF(g.files);
+    Py_XDECREF(g.codes);
+    Py_XDECREF(g.contexts);
+    Py_DECREF(segments);
+    return result;
+}
+
+/* ---- the module ---- */
+
+PyDoc_STRVAR(segment_info_doc, "segment_info(segment, /)\n--\n\n"
+                               "Look at one segment file's bytes (the first 512 are enough).");
+PyDoc_STRVAR(read_recording_doc, "read_recording(segments, /)\n--\n\n"
+                                 "Read the segment files of one recording, in order.");
+PyDoc_STRVAR(describe_doc, "describe(code, /)\n--\n\n"
+                           "The encoded shape of a code object of this interpreter.");
+PyDoc_STRVAR(decode_shape_doc, "decode_shape(shape, /)\n--\n\n"
+                               "The lines, sites and blocks of an encoded shape.");
+
+static PyMethodDef reader_methods[] = {
+    {"segment_info", reader_segment_info, METH_O, segment_info_doc},
+    {"read_recording", reader_read_recording, METH_O, read_recording_doc},
+    {"describe", reader_describe, METH_O, describe_doc},
+    {"decode_shape", reader_decode_shape, METH_O, decode_shape_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+/* There is no state: each interpreter may have the module, under a GIL of its own. */
+static PyModuleDef_Slot reader_slots[] = {
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+    {0, NULL},
+};
+
+static struct PyModuleDef reader_module = {
+    PyModuleDef_HEAD_INIT,       .m_name = "covcore._reader", .m_doc = "Recordings and code objects, read by C.",
+    .m_methods = reader_methods, .m_slots = reader_slots,
+};
+
+PyMODINIT_FUNC
+PyInit__reader(void)
+{
+    return PyModuleDef_Init(&reader_module);
+}
