@@ -89,7 +89,7 @@ format: .venv/3.14/.lint ## lay out the Python and the C code
 	$(call venv,3.14)/bin/ruff format
 	$(call venv,3.14)/bin/clang-format -i $(wildcard src/*.[ch] tests/c/*.[ch] tests/fuzz/*.[ch])
 
-bench: .venv/3.14/.built .venv/3.14/.bench ## what measuring costs; ARGS="..." go to the benchmark
+bench: .venv/3.14/.built ## what measuring costs; ARGS="..." go to the benchmark
 	$(call python,3.14) -m bench $(ARGS)
 
 clean: ## remove what was built
@@ -114,10 +114,6 @@ $(PYTHONS:%=.venv/%/bin/python): .venv/%/bin/python:
 
 .venv/%/.lint: .venv/%/.tools
 	$(call uv,$*) --group lint
-	@touch $@
-
-.venv/%/.bench: .venv/%/.tools
-	$(call uv,$*) --group bench
 	@touch $@
 
 # A change to C needs no more than this.
