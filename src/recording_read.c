@@ -94,14 +94,18 @@ segment_next(segment_reader *reader, record *out)
 
 /* ---- headers ---- */
 
+/* A file of zeros, or of nothing: the magic is written last. */
+static bool
+is_unbegun(const uint8_t *bytes, size_t n_bytes)
+{
+    static const uint8_t zeros[sizeof(SEGMENT_MAGIC)];
+
+    return n_bytes == 0 || memcmp(bytes, zeros, n_bytes < sizeof(zeros) ? n_bytes : sizeof(zeros)) == 0;
+}
+
 static const char *
 find_header_fault(const segment_header *header)
 {
-    static const uint8_t nothing[sizeof(header->magic)];
-
-    if (memcmp(header->magic, nothing, sizeof(nothing)) == 0) {
-        return "left before anything was recorded";
-    }
     if (memcmp(header->magic, SEGMENT_MAGIC, sizeof(SEGMENT_MAGIC)) != 0) {
         return "not a recording";
     }
@@ -115,8 +119,8 @@ find_header_fault(const segment_header *header)
         return "the header's checksum is wrong";
     }
     /* What follows matters for those who made the checksum right. */
-    if (memchr(header->owner.run_id, 0, sizeof(header->owner.run_id)) == NULL ||
-        memchr(header->owner.boot_id, 0, sizeof(header->owner.boot_id)) == NULL) {
+    if (memchr(header->owner.run_id, 0, sizeof(header->owner.run_id)) == NULL
+        || memchr(header->owner.boot_id, 0, sizeof(header->owner.boot_id)) == NULL) {
         return "the header's text has no end";
     }
     if (header->end > SEGMENT_STOPPED) {
@@ -134,8 +138,12 @@ segment_open(segment_reader *reader, segment_info *info, const uint8_t *bytes, s
     segment_header header;
 
     crc32_prepare();
+    if (is_unbegun(bytes, n_bytes)) {
+        *reason = "left before anything was recorded";
+        return 1;
+    }
     if (n_bytes < sizeof(header)) {
-        *reason = n_bytes == 0 ? "left before anything was recorded" : "the header is cut short";
+        *reason = "the header is cut short";
         return -1;
     }
     memcpy(&header, bytes, sizeof(header));
