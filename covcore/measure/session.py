@@ -1,0 +1,247 @@
+"""One stretch of measuring in this process: the tracer, where it records to, and publishing at the end."""
+
+import os
+import sys
+
+from covcore.config import read_settings
+from covcore.errors import CovcoreError, say
+from covcore.measure.filters import Filter
+from covcore.measure.quiet import quiet, undisturbed
+from covcore.store.header import check_header
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from covcore.config import Settings
+
+_current: Session | None = None
+
+
+def current() -> Session | None:
+    """The session under way in this process, if there is one."""
+    return _current
+
+
+def begin(values: Mapping[str, object]) -> Session:
+    """Start a session on behalf of a running program: see covcore.start."""
+    from covcore.config import check_values
+
+    with quiet():
+        settings = read_settings()
+        settings.update(check_values("covcore.start()", values))
+        session = Session(settings, sys.argv, "start")
+        session.start()
+        session.finish_at_exit()
+    return session
+
+
+class Session:
+    """See the module.
+
+    data: the absolute path of the database that it publishes into
+    folder: that of its recordings
+    run_id: 16 hex digits
+    """
+
+    def __init__(self, settings: Settings, line: Sequence[str], command: str, main: str = "") -> None:
+        """Prepare; nothing is written yet.
+
+        line: the program and its arguments, to be kept with the data
+        command: which command measures
+        main: the absolute path of the script that is run, if one is
+
+        Raises CovcoreError if the data path can be neither used nor replaced.
+        """
+        check_header(settings.data_path)
+        self.settings = settings
+        self.line = line
+        self.command = command
+        self.filter = Filter(settings, main)
+        self.data = settings.data_path
+        self.folder = self.data + ".d"
+        self.run_id = os.urandom(8).hex()
+        self.pid = os.getpid()
+        self.undisturbed = undisturbed(self.filter.library)
+
+    def start(self) -> None:
+        """Begin to measure.
+
+        Where nothing can be recorded beside the data path, a fallback is used and a warning names it.
+        Raises CovcoreError if a session is under way, or if other tools leave no tool id of sys.monitoring.
+        """
+        global _current
+        from covcore._tracer import Tracer
+
+        if _current is not None:
+            raise CovcoreError("covcore is measuring this process already: call covcore.stop() first")
+        self.tracer = Tracer(self.filter.decide)
+        self.tracer.switch_context(self.settings.context, "", "")
+        try:
+            self._start_somewhere()
+        except RuntimeError as error:
+            raise CovcoreError(str(error)) from None
+        _current = self
+
+    def finish_at_exit(self) -> None:
+        """Have finish() called when the process ends: after its threads, and after exit handlers registered later."""
+        import atexit
+
+        atexit.register(self.finish)
+
+    def finish(self) -> None:
+        """End measuring and publish.
+
+        Never raises: what goes wrong is said in one line, and the recording stays on disk.
+        """
+        global _current
+        if _current is not self:
+            return
+        _current = None
+        try:
+            self._finish()
+        except CovcoreError as error:
+            say("warning", error)
+        except KeyboardInterrupt:
+            say("warning", f"interrupted: what was measured is in {self.folder}, the next covcore command takes it up")
+        except Exception as error:
+            # The program may have left anything behind: a patched os, no memory, ...
+            say("warning", f"{type(error).__name__}: {error}: what was measured is in {self.folder}")
+
+    def restart(self) -> None:
+        """Have every line and branch reported once more."""
+        self.tracer.restart()
+
+    def switch_context(self, label: str, phase: str = "") -> None:
+        """Keep what runs from here on under another label; "" is the one that the session began with."""
+        self.tracer.switch_context(self.settings.context, label, phase)
+
+    def context(self, label: str, phase: str = "") -> Context:
+        """A context manager: what runs inside is kept under this label, and what runs after it under none."""
+        return Context(self, label, phase)
+
+    # ---- where to
+
+    def _start_somewhere(self) -> None:
+        try:
+            _make_folder(self.folder)
+            self.tracer.start([self.folder], self.run_id, self._encoded_settings())
+            return
+        except OSError as error:
+            reason = error.strerror
+        unusable = f"cannot record in {self.folder} ({reason})"
+        for place in (os.environ.get("TMPDIR"), "/tmp", "/var/tmp"):
+            if not place or not os.path.isabs(place):
+                continue
+            try:
+                data = os.path.join(_make_private_folder(place), self.data[1:].replace("/", "%")[-200:])
+                _make_folder(data + ".d")
+                self.data, self.folder = data, data + ".d"
+                self.tracer.start([self.folder], self.run_id, self._encoded_settings())
+            except OSError:
+                continue
+            say("warning", f"{unusable}: the data goes to {self.data}, name it with --data to read it")
+            return
+        say("warning", f"{unusable}, nor in a folder for temporary files: nothing is measured")
+
+    def _encoded_settings(self) -> bytes:
+        """The recording's settings: key NUL value NUL ..."""
+        settings = self.settings
+        pairs = [
+            ("data", self.data),
+            ("cwd", settings.folder),
+            *(("argv", word) for word in self.line),
+            *(("source", folder) for folder in self.filter.source_folders()),
+            *(("include", "/".join(pattern)) for pattern in self.filter.include),
+            *(("omit", "/".join(pattern)) for pattern in self.filter.omit),
+            ("append", str(int(settings.append))),
+            ("context", settings.context),
+            ("command", self.command),
+        ]
+        return "".join(f"{key}\0{value}\0" for key, value in pairs).encode("utf-8", "surrogatepass")
+
+    # ---- the end
+
+    def _finish(self) -> None:
+        measured = self.tracer.counts()["codes"] > 0
+        self.tracer.stop()
+        if os.getpid() != self.pid:
+            return  # a forked child: its recording is left to its parent, or to the next command
+        if self.tracer.error:
+            say("warning", f"measuring stopped early: {self.tracer.error}")
+        with self.undisturbed:
+            if not self._program_began():
+                self._discard()
+                return
+            from covcore.store.publish import publish_run
+
+            report = publish_run(self.data, [self.folder], self.run_id)
+        for warning in report.warnings:
+            say("warning", warning)
+        self._say_what_is_missing(measured)
+
+    def _program_began(self) -> bool:
+        """Whether any of the program ran; if not, what earlier runs measured is left as it is."""
+        return True
+
+    def _discard(self) -> None:
+        from covcore.store.recordings import find
+
+        for recording in find([self.folder]):
+            if recording.run_id == self.run_id:
+                recording.delete()
+        try:
+            os.rmdir(self.folder)
+        except OSError:
+            return  # other recordings are in it
+
+    def _say_what_is_missing(self, measured: bool) -> None:
+        missing = self.filter.missing()
+        if missing:
+            names = ", ".join(missing)
+            say(
+                "warning", f"nothing was measured for --source={names}: no such folder, and no such module was imported"
+            )
+        elif not measured:
+            say("warning", f"nothing was measured: no code ran {self.filter.describe()}")
+
+
+class Context:
+    """What Session.context gives."""
+
+    __slots__ = ("label", "phase", "session")
+
+    def __init__(self, session: Session, label: str, phase: str) -> None:
+        self.session = session
+        self.label = label
+        self.phase = phase
+
+    def __enter__(self) -> None:
+        self.session.switch_context(self.label, self.phase)
+
+    def __exit__(self, *exception: object) -> None:
+        self.session.switch_context("")
+
+
+def _make_folder(folder: str) -> None:
+    """Make a folder for recordings.
+
+    It is as open as the user's umask has it, like the database beside it: recordings hold no more than that will, and a
+    child that has changed its user must be able to add its own where the umask lets it.
+    """
+    os.makedirs(folder, exist_ok=True)
+
+
+def _make_private_folder(place: str) -> str:
+    """Make a folder of this user's alone where everybody may write.
+
+    Raises OSError, also if another user has put something in its place.
+    """
+    folder = os.path.join(place, f"covcore-{os.getuid()}")
+    try:
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        status = os.lstat(folder)
+        if status.st_uid != os.getuid() or status.st_mode & 0o170077 != 0o040000:
+            raise
+    return folder
