@@ -1,0 +1,220 @@
+"""The commands other than `run`, and every command's help."""
+
+import os
+import sys
+from argparse import Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+
+from covcore import __version__
+from covcore.config import KEYS, percentage, precision, read_settings, sort_column
+from covcore.errors import CovcoreError, did_you_mean
+from covcore.options import RUN_OPTIONS, split_list
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+    from collections.abc import Callable, Sequence
+    from typing import NoReturn
+
+    type Subparsers = _SubParsersAction[Parser]
+
+OVERVIEW = """\
+Branch coverage of Python programs, per test.
+
+  covcore run -m pytest        run a program and record what it does
+  covcore report -m            say which lines and branches it missed
+"""
+
+
+class Parser(ArgumentParser):
+    """Raises CovcoreError in place of ending the process with status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise CovcoreError(f"{message}: `{self.prog} --help` has examples")
+
+
+class SplitList(Action):
+    """A comma-separated value; more of them add up, and together they replace the configuration's."""
+
+    def __call__(self, parser: object, namespace: Namespace, values: object, option_string: str | None = None) -> None:
+        given = getattr(namespace, "_given", {})
+        given.setdefault(self.dest, []).extend(split_list(str(values)))
+        namespace._given = given
+        setattr(namespace, self.dest, given[self.dest])
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Run a command.
+
+    arguments: the command's name and what follows it
+
+    Returns the exit status.
+    Raises CovcoreError: the arguments make no sense, or the command fails.
+    """
+    parser = _parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        known = [name for action in options.parser._actions for name in action.option_strings]
+        hint = did_you_mean(unknown[0], known) or f": `{options.parser.prog} --help` lists all options"
+        raise CovcoreError(f"unknown argument {unknown[0]}{hint}")
+    settings = read_settings()
+    for key in KEYS:
+        if getattr(options, key, None) is None:
+            setattr(options, key, getattr(settings, key))
+    settings.data = options.data
+    options.data = settings.data_path
+    try:
+        status = options.function(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return int(status)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="covcore", description=OVERVIEW, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("--version", action="version", version=f"covcore {__version__}")
+    parser.set_defaults(function=_help, parser=parser)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_run(commands)
+    _add_report(commands)
+    _add_erase(commands)
+    _add_debug(commands)
+    return parser
+
+
+def _help(options: Namespace) -> int:
+    options.parser.print_help()
+    return 0
+
+
+def _add_command(commands: Subparsers, name: str, help: str, text: str, function: Callable[[Namespace], int]) -> Parser:
+    """text: a paragraph, and examples"""
+    description = help[0].upper() + help[1:] + "."
+    parser = commands.add_parser(
+        name, help=help, description=description, epilog=text, formatter_class=RawDescriptionHelpFormatter
+    )
+    parser.set_defaults(function=function, parser=parser)
+    return parser
+
+
+def _add_data(parser: Parser) -> None:
+    parser.add_argument("--data", metavar="FILE", help="the database; default: $COVCORE_DATA, else .covcore")
+
+
+# ---- run
+
+
+def _add_run(commands: Subparsers) -> None:
+    parser = _add_command(
+        commands,
+        "run",
+        "run a program and record which lines and branches it takes",
+        """\
+The program's output, exit status and everything it sees of itself are as without covcore.  What it did is added up in
+.covcore when it ends; if it is killed, the next covcore command takes up what it had done until then.
+
+examples:
+  covcore run script.py input.txt            a script, with an argument
+  covcore run -m pytest -x                   a module, as python -m would run it
+  covcore run --source=mypackage -m pytest   with the files of mypackage that never run
+  covcore run --append -c "import mypackage; mypackage.selftest()"
+""",
+        _run,
+    )
+    parser.usage = "covcore run [OPTION ..] (-m MODULE | -c CODE | SCRIPT) [ARGUMENT ..]"
+    for option in RUN_OPTIONS:
+        if option.value:
+            parser.add_argument(*option.names, metavar=option.value, help=option.help)
+        else:
+            parser.add_argument(*option.names, action="store_true", help=option.help)
+
+
+def _run(options: Namespace) -> int:
+    raise AssertionError("covcore.cli runs programs")
+
+
+# ---- report
+
+
+def _add_report(commands: Subparsers) -> None:
+    parser = _add_command(
+        commands,
+        "report",
+        "print how much of each file ran, and what did not",
+        """\
+Stmts are statements, Branch counts the ways on from statements that have more than one, BrPart those statements
+of which only some ways were taken.  Ends with status 2 if the total is below --fail-under.
+
+examples:
+  covcore report -m                          with the missing lines, and branches as from->to
+  covcore report --skip-covered --sort=cover
+  covcore report --include="src/*" --omit="*/vendored" --fail-under=90
+""",
+        _report,
+    )
+    flag = parser.add_argument
+    flag("-m", "--show-missing", action="store_true", default=None, help="list missing lines and branches")
+    flag("--skip-covered", action="store_true", default=None, help="leave out files of which all ran")
+    flag("--skip-empty", action="store_true", default=None, help="leave out files without statements")
+    parser.add_argument("--sort", metavar="COLUMN", type=sort_column, help=KEYS["sort"][1])
+    parser.add_argument("--include", metavar="GLOB,..", action=SplitList, help="report only files that match a pattern")
+    parser.add_argument("--omit", metavar="GLOB,..", action=SplitList, help="leave out files that match a pattern")
+    parser.add_argument("--precision", metavar="N", type=precision, help="decimals of percentages")
+    parser.add_argument("--fail-under", metavar="N", type=percentage, help="end with status 2 below this per cent")
+    _add_data(parser)
+
+
+def _report(options: Namespace) -> int:
+    from covcore.report.text import report_command
+
+    return report_command(options)
+
+
+# ---- erase, debug
+
+
+def _add_erase(commands: Subparsers) -> None:
+    parser = _add_command(
+        commands,
+        "erase",
+        "remove the database and the recordings of processes that have ended",
+        """\
+examples:
+  covcore erase
+  covcore erase --data=nightly.covcore
+""",
+        _erase,
+    )
+    _add_data(parser)
+
+
+def _erase(options: Namespace) -> int:
+    from covcore.store.maintenance import erase_command
+
+    return erase_command(options)
+
+
+def _add_debug(commands: Subparsers) -> None:
+    parser = _add_command(
+        commands,
+        "debug",
+        "print what a report of a problem should say",
+        """\
+examples:
+  covcore debug sys       versions, interpreter, extensions
+  covcore debug config    the settings that hold here, and which file they come from
+  covcore debug data      what the database and the recordings beside it hold
+""",
+        _debug,
+    )
+    parser.add_argument("topic", choices=("sys", "config", "data"), help="what to print")
+    _add_data(parser)
+
+
+def _debug(options: Namespace) -> int:
+    from covcore.store.maintenance import debug_command
+
+    return debug_command(options)
