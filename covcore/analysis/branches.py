@@ -1,0 +1,174 @@
+"""Branches: (from line, to line) where a statement has more than one possible next line.
+
+A decision's sites are those that stand within what it tests.  Each arm is followed through the flow graph to the
+first line of another statement, or out of the code object:
+
+     1  while items:              site 0 (line 1)   left  ─> block [2] ─> line 2                 1 -> 2
+     2      if items.pop():       site 1 (line 2)   left  ─> block [3] ─> line 3                 2 -> 3
+     3          found()                             right ─> block [1], whose test is line 1     2 -> 1
+     4  done()                    site 2 (line 1: the test again, at the loop's end) …           1 -> 2, 1 -> 4
+
+An arm into another site of the same statement stays inside the line (`a and b`).  What is compiled more than once
+(loop tests, finally bodies) falls together, because only lines are kept.  Two kinds of code have no line of their
+own on the way and are passed over: the exits of the with statements around, and the decorators of a one-line
+definition.
+
+A function or class with its body on the header's line has two next lines, too, as coverage.py counts: the next
+statement, when it is defined, and the way out of it, when it runs.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from covcore.analysis.codes import Code
+from covcore.analysis.outline import EXIT, Outline
+
+GOTO, SITE, RETURN, RAISE = range(4)  # how a block ends: src/sites.h
+ASYNC_FOR = 5  # the kind of site that has the position of a whole `async for`, not that of its iterator
+
+type Branch = tuple[int, int]  # from a logical line to a logical line, or to minus the first line of the code it leaves
+
+
+class Branches(NamedTuple):
+    """All branches of a file."""
+
+    possible: dict[int, set[int]]  # from -> to; at least two each
+    taken: set[Branch]  # those of the possible ones that events show
+
+
+def find(codes: Iterable[Code], outline: Outline, run: AbstractSet[int]) -> Branches:
+    """Find the branches that code objects have, and which of them were taken.
+
+    Args:
+        codes: all code objects of the file.
+        outline: of its text.
+        run: the logical lines with a LINE event.  A branch was taken if an event of its arm was seen and the line
+            it leads to ran: a loop's `for a, b in x` may fail to unpack in between.
+    """
+    possible: defaultdict[int, set[int]] = defaultdict(set)
+    taken: set[Branch] = set()
+    for code in codes:
+        if code.holds_statements:
+            for line, to, hit in _branches_of(code, outline):
+                possible[line].add(to)
+                if hit and (to < 0 or to in run):
+                    taken.add((line, to))
+    chosen = {line: targets for line, targets in possible.items() if len(targets) > 1}
+    return Branches(chosen, {branch for branch in taken if branch[0] in chosen})
+
+
+def _branches_of(code: Code, outline: Outline) -> Iterator[tuple[int, int, bool]]:
+    """Yield (from, to, whether the arm was hit) for each arm of each decision, and for one-line definitions."""
+    flow = _Flow(code, outline)
+    lines, sites, _ = code.shape
+    for number, line in flow.deciding.items():
+        decision = outline.decisions[line]
+        slot = len(lines) + 2 * number
+        for arm, block in enumerate(sites[number][3:5]):
+            hit = bool(code.hits) and code.hits[slot + arm]
+            for to in flow.next_lines(block, line, decision.passed_over, decision.raised):
+                yield line, to, hit
+    if outline.one_liners:
+        yield from _one_liners_of(code, flow, outline)
+
+
+def _one_liners_of(code: Code, flow: _Flow, outline: Outline) -> Iterator[tuple[int, int, bool]]:
+    lines = code.shape[0]
+    run = {outline.first[line] for line, hit in zip(lines, code.hits, strict=False) if hit}
+    for line in {outline.first[line] for line in lines} & outline.one_liners.keys():
+        definition = outline.one_liners[line]
+        if (definition.name, definition.first_line) != (code.name, code.first_line):
+            targets = flow.lines_after(line, definition.passed_over)
+        else:  # this is the code of its body
+            targets = {flow.exit} & flow.next_lines(0, line, definition.passed_over, definition.raised)
+        for to in targets:
+            yield line, to, line in run
+
+
+class _Flow:
+    """The ways through one code object, by logical lines.
+
+    Attributes:
+        exit: what stands for leaving it: minus its first line.
+        deciding: its sites that decide a statement: number -> logical line.
+    """
+
+    def __init__(self, code: Code, outline: Outline) -> None:
+        self._first = first = outline.first
+        _, self._sites, self._blocks = code.shape
+        self.exit = -first[code.first_line]
+        # A generic class comes back to its header to note its type parameters; a module's first line is a statement.
+        self._own_header = 0 if code.name == "<module>" else first[code.first_line]
+        self.deciding: dict[int, int] = {}
+        for number, (*_, kind, line, end_line, column, end_column) in enumerate(self._sites):
+            decision = outline.decisions.get(first[line])
+            if decision and (
+                (decision.start <= (line, column) and (end_line, end_column) <= decision.end) or kind == ASYNC_FOR
+            ):
+                self.deciding[number] = first[line]
+
+    def next_lines(self, block: int, here: int, passed_over: AbstractSet[int], raised: int | None = None) -> set[int]:
+        """The lines that a way from the start of a block reaches first; none if it meets a site that decides `here`.
+
+        Args:
+            block: number of a block.
+            here: the logical line of the statement that the way starts from.
+            passed_over: logical lines that do not count as reached.
+            raised: where a way goes that ends in a `raise` on `here`; None: nowhere.
+        """
+        end_of_raise = self.exit if raised == EXIT else raised
+        found: set[int] = set()
+        seen: set[int] = set()
+        ways = [block]
+        while ways:
+            block = ways.pop()
+            if block not in seen:
+                seen.add(block)
+                end = self._go_on(self._blocks[block][2], block, here, passed_over, found, ways)
+                if end == RAISE and end_of_raise is not None:
+                    found.add(end_of_raise)
+        return found
+
+    def lines_after(self, here: int, passed_over: AbstractSet[int]) -> set[int]:
+        """The lines that come next after a statement that decides nothing."""
+        found: set[int] = set()
+        for block, (_, _, lines) in enumerate(self._blocks):
+            at = next((index for index, line in enumerate(lines) if self._first[line] == here), None)
+            if at is not None:
+                ways: list[int] = []
+                self._go_on(lines[at:], block, here, passed_over, found, ways)
+                for way in ways:
+                    found |= self.next_lines(way, here, passed_over)
+        return found
+
+    def _go_on(
+        self,
+        lines: Sequence[int],
+        block: int,
+        here: int,
+        passed_over: AbstractSet[int],
+        found: set[int],
+        ways: list[int],
+    ) -> int | None:
+        """Follow the rest of a block.
+
+        Adds the line that it reaches to `found`, or the blocks that come next to `ways`.
+
+        Returns:
+            How the block ends; None if a line was reached before.
+        """
+        for line in lines:
+            statement = self._first[line]
+            if statement not in (here, self._own_header) and statement not in passed_over:
+                found.add(statement)
+                return None
+        end, target, _ = self._blocks[block]
+        if end == GOTO:
+            ways.append(target)
+        elif end == SITE and target not in self.deciding:
+            ways += self._sites[target][3:5]
+        elif end == RETURN:
+            found.add(self.exit)
+        return end

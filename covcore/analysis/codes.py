@@ -1,0 +1,83 @@
+"""The code objects of one file: those that ran, as recorded, and those that never did, compiled here."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import compress
+from types import CodeType
+from typing import TYPE_CHECKING, NamedTuple
+
+from covcore._reader import decode_shape, describe
+
+if TYPE_CHECKING:
+    from covcore._reader import Shape
+
+_NEVER_COUNTED = "__annotate__"  # PEP 649: annotations run when somebody looks at them, if ever
+
+
+class Code(NamedTuple):
+    """A code object and what of it was hit."""
+
+    qualname: str
+    first_line: int
+    shape: Shape  # lines, sites, blocks: see src/sites.h
+    hits: Sequence[bool]  # by slot; empty: it never ran
+
+    @property
+    def name(self) -> str:
+        return self.qualname.rpartition(".")[2]
+
+    @property
+    def holds_statements(self) -> bool:
+        """False for code that comes of an expression: a lambda, a generator expression, a scope of type parameters."""
+        name = self.name
+        return not name.startswith("<") or name == "<module>"
+
+    def hit_lines(self) -> Iterator[int]:
+        """The physical lines with a LINE event."""
+        return compress(self.shape[0], self.hits)
+
+
+def recorded(qualname: str, first_line: int, shape: Shape, bits: bytes) -> Code:
+    """A code object from the database.
+
+    Args:
+        qualname: its co_qualname.
+        first_line: its co_firstlineno.
+        shape: its shape, decoded.
+        bits: bitmap over its slots; slot 0 is bit 0x80 of byte 0.
+    """
+    digits = f"{int.from_bytes(bits):0{8 * len(bits)}b}"
+    return Code(qualname, first_line, shape, [digit == "1" for digit in digits])
+
+
+def whole(text: str, ran: Sequence[Code], optimize: int = -1) -> list[Code]:
+    """All code objects of a file that count.
+
+    What ran is taken as recorded: it cannot disagree with the events, whatever compiled it (another version,
+    a test tool that rewrites).  Compiled code stands in for the rest, told by qualified name and first line.
+
+    Args:
+        text: the source.
+        ran: the code objects that were recorded.
+        optimize: the level of -O they ran under, -1 for that of this interpreter.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: as compile() does.
+    """
+    codes = [code for code in ran if code.name != _NEVER_COUNTED]
+    at_place = Counter((code.qualname, code.first_line) for code in ran)
+    compiled: Counter[tuple[str, int]] = Counter()
+    for code in _nested(compile(text, "<source>", "exec", dont_inherit=True, optimize=optimize)):
+        place = code.co_qualname, code.co_firstlineno
+        compiled[place] += 1
+        if compiled[place] > at_place[place] and code.co_name != _NEVER_COUNTED:
+            codes.append(Code(*place, decode_shape(describe(code)), ()))
+    return codes
+
+
+def _nested(code: CodeType) -> Iterator[CodeType]:
+    stack = [code]
+    while stack:
+        code = stack.pop()
+        yield code
+        stack += (constant for constant in code.co_consts if isinstance(constant, CodeType))

@@ -1,0 +1,99 @@
+"""The analysis of one file: a pure function of its text, its code objects and the rules."""
+
+import ast
+import warnings
+from collections.abc import Sequence
+from functools import cached_property
+
+from covcore.analysis import branches, codes, exclusions
+from covcore.analysis.codes import Code
+from covcore.analysis.exclusions import Rules
+from covcore.analysis.figures import Figures
+from covcore.analysis.outline import Outline, Region
+from covcore.analysis.source import UnusableSource
+
+
+class FileResult:
+    """What is known of one file; statements and lines are logical lines, numbered by their first.
+
+    Attributes:
+        statements: all that count, ascending.
+        missing: those that never ran, ascending.
+        excluded: statements that do not count -> the pattern that says so.
+        branches: from -> to, ascending; `to` is minus the first line of a code object for the way out of it.
+        missing_branches: those of them that were never taken.
+        regions: functions and classes in source order.
+    """
+
+    def __init__(
+        self,
+        statements: Sequence[int],
+        missing: Sequence[int],
+        excluded: dict[int, str],
+        all_branches: dict[int, list[int]],
+        missing_branches: dict[int, list[int]],
+        regions: Sequence[Region] = (),
+    ) -> None:
+        self.statements = statements
+        self.missing = missing
+        self.excluded = excluded
+        self.branches = all_branches
+        self.missing_branches = missing_branches
+        self.regions = regions
+
+    @cached_property
+    def figures(self) -> Figures:
+        missing = set(self.missing)
+        return Figures(
+            len(self.statements),
+            len(self.missing),
+            len(self.excluded),
+            sum(map(len, self.branches.values())),
+            sum(map(len, self.missing_branches.values())),
+            sum(len(to) for line, to in self.missing_branches.items() if line not in missing),
+        )
+
+
+def analyse(text: str, ran: Sequence[Code], rules: Rules, optimize: int = -1) -> FileResult:
+    """Analyse one file.
+
+    Args:
+        text: the source, with newlines as \\n alone.
+        ran: its recorded code objects; the text must be the one that was measured.
+        rules: what to exclude.
+        optimize: the level of -O that the code ran under, -1 for that of this interpreter.
+
+    Raises:
+        UnusableSource: the text is not Python ("not Python").
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):  # the program's own run has shown them
+            tree = ast.parse(text)
+            all_codes = codes.whole(text, ran, optimize)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        where = f" at line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        reason = error.msg if isinstance(error, SyntaxError) else str(error) or type(error).__name__
+        raise UnusableSource("not Python", f"is not Python: {reason}{where}") from error
+
+    outline = Outline(tree, text)
+    first = outline.first
+    lines = {line for code in all_codes for line in code.shape[0] if line > 0} - outline.docstrings
+    run = {first[line] for code in all_codes for line in code.hit_lines()}
+    with_code = {first[line] for line in lines}
+    excluded = exclusions.excluded(rules.exclude, text, tree, outline, with_code)
+    statements = sorted(with_code - excluded.keys())
+
+    found = branches.find(all_codes, outline, run)
+    never_missed = {first[line] for line in exclusions.matches(rules.partial, text)}
+    counted: dict[int, list[int]] = {}
+    missed: dict[int, list[int]] = {}
+    for line in sorted(found.possible.keys() - excluded.keys()):
+        targets = sorted(found.possible[line] - excluded.keys())
+        if len(targets) > 1:
+            counted[line] = targets
+            not_taken = [to for to in targets if (line, to) not in found.taken]
+            if not_taken and line not in never_missed:
+                missed[line] = not_taken
+    return FileResult(
+        statements, [line for line in statements if line not in run], excluded, counted, missed, outline.regions
+    )

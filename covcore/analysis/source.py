@@ -1,0 +1,75 @@
+"""Source files as they were measured: their text, and whether it is still the same."""
+
+import hashlib
+import os
+import re
+import zipimport
+from typing import NamedTuple
+
+_DECLARED_ENCODING = re.compile(rb"^[ \t\f]*#.*?coding[:=]")  # PEP 263, in one of the first two lines
+UNKNOWN_HASH = bytes(32)
+
+
+class Source(NamedTuple):
+    """The text of one file."""
+
+    text: str  # with newlines as \\n alone
+    hash: bytes  # SHA-256 of the file's bytes with newlines as \\n alone
+
+
+class UnusableSource(Exception):
+    """A file whose text cannot be had or is not Python: `mark` in a word for a table, str() in a line."""
+
+    def __init__(self, mark: str, message: str) -> None:
+        super().__init__(message)
+        self.mark = mark
+
+
+def read(path: str) -> Source:
+    """Read a source file, or a member of a zip file (`code.zip/package/module.py`).
+
+    Raises:
+        UnusableSource: it is gone, cannot be read ("no source"), or cannot be decoded ("not Python").
+    """
+    raw = _raw(path)
+    if b"\r" in raw:
+        raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    try:
+        text = raw.decode(_encoding(raw))
+    except (LookupError, SyntaxError, ValueError) as error:
+        raise UnusableSource("not Python", f"cannot be decoded: {error}") from error
+    return Source(text, hashlib.sha256(raw).digest())
+
+
+def _raw(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        member = _zip_member(path)
+        if member is None:
+            raise UnusableSource("no source", f"cannot be read: {error.strerror}") from error
+        return member
+
+
+def _zip_member(path: str) -> bytes | None:
+    archive = os.path.dirname(path)
+    while archive and not os.path.lexists(archive):
+        archive = os.path.dirname(archive)
+    if not os.path.isfile(archive):
+        return None
+    try:
+        return zipimport.zipimporter(archive).get_data(path)
+    except zipimport.ZipImportError, OSError:
+        return None
+
+
+def _encoding(raw: bytes) -> str:
+    """The name of the encoding that Python reads this source in."""
+    head = raw.split(b"\n", 2)[:2]
+    if not raw.startswith(b"\xef\xbb\xbf") and not any(map(_DECLARED_ENCODING.match, head)):
+        return "utf-8"
+    from tokenize import detect_encoding  # here, because hardly any file declares one
+
+    lines = iter([line + b"\n" for line in head])
+    return detect_encoding(lambda: next(lines, b""))[0]

@@ -1,0 +1,175 @@
+"""The slow obvious twins of the C core: shapes read with dis, events recorded by a Python sys.monitoring tool.
+
+Nothing here is silenced, cached or clever.  The tests of the analysis use it as their recorder, and the C code
+can be held against it.
+"""
+
+import dis
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from types import CodeType
+from typing import Any
+
+GOTO, SITE, RETURN, RAISE = range(4)
+KINDS = {
+    "POP_JUMP_IF_FALSE": 0,
+    "POP_JUMP_IF_TRUE": 1,
+    "POP_JUMP_IF_NONE": 2,
+    "POP_JUMP_IF_NOT_NONE": 3,
+    "FOR_ITER": 4,
+    "END_ASYNC_FOR": 5,
+}
+JUMPS = {"JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT", "SEND"}  # SEND: on to where its result goes
+RETURNS = {"RETURN_VALUE"}
+RAISES = {"RAISE_VARARGS", "RERAISE"}
+
+type Site = tuple[int, int, int, int, int, int, int, int, int, int]
+type Block = tuple[int, int, tuple[int, ...]]
+type Shape = tuple[tuple[int, ...], tuple[Site, ...], tuple[Block, ...]]
+
+
+def shape(code: CodeType) -> Shape:
+    """What a code object can do, as `covcore._reader.decode_shape(covcore._reader.describe(code))` gives it."""
+    instructions = list(dis.get_instructions(code))
+    at = {instruction.start_offset: index for index, instruction in enumerate(instructions)}
+    at |= {instruction.offset: index for index, instruction in enumerate(instructions)}
+    resume = next(index for index, instruction in enumerate(instructions) if instruction.opname == "RESUME")
+    lines = sorted({i.line_number for i in instructions[resume + 1 :] if i.line_number})
+    arms = {source: (left, right) for source, left, right in code.co_branches()}
+
+    leaders = {0}
+    for index, instruction in enumerate(instructions):
+        if instruction.jump_target is not None:
+            leaders.add(at[instruction.jump_target])
+        if instruction.opname in JUMPS | RETURNS | RAISES or instruction.offset in arms:
+            leaders.add(index + 1)
+    for left, right in arms.values():
+        leaders |= {at[left], at[right]}
+    starts = sorted(leaders & set(range(len(instructions))))
+    block_of = {index: number for number, index in enumerate(starts)}
+    numbers = {source: number for number, source in enumerate(sorted(arms))}
+
+    sites: list[Site] = []
+    for source, (left, right) in sorted(arms.items()):
+        instruction = instructions[at[right] - 1]  # of an `async for` what ends it, wherever the site's source is
+        if instruction.opname != "END_ASYNC_FOR":
+            instruction = instructions[at[source]]
+        where = instruction.positions
+        assert where is not None
+        column, end_column = (-1 if c is None else c for c in (where.col_offset, where.end_col_offset))
+        sites.append(
+            (
+                source,
+                left,
+                right,
+                block_of[at[left]],
+                block_of[at[right]],
+                KINDS[instruction.opname],
+                where.lineno or 0,
+                where.end_lineno or 0,
+                column,
+                end_column,
+            )
+        )
+
+    blocks: list[Block] = []
+    for number, start in enumerate(starts):
+        stop = starts[number + 1] if number + 1 < len(starts) else len(instructions)
+        body = instructions[start:stop]
+        last = body[-1]
+        here: list[int] = []
+        for instruction in body:
+            if instruction.line_number and here[-1:] != [instruction.line_number]:
+                here.append(instruction.line_number)
+        if last.offset in arms:
+            blocks.append((SITE, numbers[last.offset], tuple(here)))
+        elif last.opname in JUMPS:
+            assert last.jump_target is not None
+            blocks.append((GOTO, block_of[at[last.jump_target]], tuple(here)))
+        elif last.opname in RETURNS:
+            blocks.append((RETURN, 0, tuple(here)))
+        elif last.opname in RAISES or stop == len(instructions):
+            blocks.append((RAISE, 0, tuple(here)))
+        else:
+            blocks.append((GOTO, number + 1, tuple(here)))
+    return tuple(lines), tuple(sites), tuple(blocks)
+
+
+def nested(code: CodeType) -> Iterator[CodeType]:
+    """A code object and all that it holds."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from nested(constant)
+
+
+class Recorder:
+    """Records every LINE, BRANCH_LEFT and BRANCH_RIGHT of the code objects of one file, and silences none."""
+
+    TOOL = 4
+
+    def __init__(self, filename: str) -> None:
+        self.filename = filename
+        self.codes: dict[int, CodeType] = {}  # by id: equal code objects are not the same
+        self.lines: defaultdict[int, set[int]] = defaultdict(set)
+        self.lefts: defaultdict[int, set[int]] = defaultdict(set)
+        self.rights: defaultdict[int, set[tuple[int, int]]] = defaultdict(set)
+
+    def run(self, program: Callable[[], Any]) -> None:
+        """Call `program` under the recorder; what it raises is swallowed, as a test of a program that fails wants."""
+        monitoring = sys.monitoring
+        events = monitoring.events
+        monitoring.use_tool_id(self.TOOL, "twin")
+        try:
+            monitoring.register_callback(self.TOOL, events.LINE, self._line)
+            monitoring.register_callback(self.TOOL, events.BRANCH_LEFT, self._left)
+            monitoring.register_callback(self.TOOL, events.BRANCH_RIGHT, self._right)
+            # PY_START and PY_RESUME: without them LINE misses bodies on the def line (gh-155992).
+            begins = events.PY_START | events.PY_RESUME
+            monitoring.register_callback(self.TOOL, events.PY_START, self._begin)
+            monitoring.register_callback(self.TOOL, events.PY_RESUME, self._begin)
+            monitoring.set_events(self.TOOL, begins | events.LINE | events.BRANCH_LEFT | events.BRANCH_RIGHT)
+            program()
+        except Exception, SystemExit:
+            pass
+        finally:
+            monitoring.set_events(self.TOOL, 0)
+            monitoring.clear_tool_id(self.TOOL)
+            monitoring.free_tool_id(self.TOOL)
+
+    def _begin(self, code: CodeType, offset: int) -> None:
+        pass
+
+    def _line(self, code: CodeType, line: int) -> None:
+        if code.co_filename == self.filename:
+            self.codes[id(code)] = code
+            self.lines[id(code)].add(line)
+
+    def _left(self, code: CodeType, source: int, destination: int) -> None:
+        if code.co_filename == self.filename:
+            self.lefts[id(code)].add(destination)
+
+    def _right(self, code: CodeType, source: int, destination: int) -> None:
+        if code.co_filename == self.filename:
+            self.rights[id(code)].add((source, destination))
+
+    def bits(self, code: CodeType, its_shape: Shape) -> bytes:
+        """The bitmap over the slots of a code object: slot 0 is bit 0x80 of byte 0."""
+        lines, sites, _ = its_shape
+        hit = [line in self.lines[id(code)] for line in lines]
+        for source, left, right, *_ in sites:
+            hit += [left in self.lefts[id(code)], (source, right) in self.rights[id(code)]]
+        packed = bytearray((len(hit) + 7) // 8)
+        for slot, is_hit in enumerate(hit):
+            if is_hit:
+                packed[slot >> 3] |= 0x80 >> (slot & 7)
+        return bytes(packed)
+
+    def measured(self) -> list[tuple[str, int, Shape, bytes]]:
+        """Each code object that was entered: qualified name, first line, shape, bitmap."""
+        found = []
+        for code in self.codes.values():
+            its_shape = shape(code)
+            found.append((code.co_qualname, code.co_firstlineno, its_shape, self.bits(code, its_shape)))
+        return found
