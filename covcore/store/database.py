@@ -1,0 +1,293 @@
+"""Reading a database: nothing in it is trusted, and nothing in it can run.
+
+A published file is never changed, only replaced by a rename, so it is opened as immutable: no lock and no journal
+beside it counts.
+"""
+
+import _sqlite3 as sqlite3  # the sqlite3 package adds adapters of dates that take longer to import than all of this
+import os
+
+from covcore._reader import decode_shape
+from covcore.errors import CovcoreError
+from covcore.store.collecting import Paused
+from covcore.store.header import check_header
+from covcore.store.processes import OUTCOMES, Process
+from covcore.store.schema import INDEXES, TABLES, VIEWS
+from covcore.store.shapes import bitmap_bytes, either
+from covcore.store.union import add_hit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any, Self
+
+    from covcore._reader import Shape
+    from covcore.store.union import Context, Union
+
+DEFENCES = {
+    sqlite3.SQLITE_DBCONFIG_DEFENSIVE: True,
+    sqlite3.SQLITE_DBCONFIG_TRUSTED_SCHEMA: False,
+    sqlite3.SQLITE_DBCONFIG_ENABLE_TRIGGER: False,
+    sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW: False,
+    sqlite3.SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION: False,
+}
+LONGEST_VALUE = 64 << 20  # bytes
+LONGEST_STATEMENT = 100_000  # bytes: those of a schema are parsed before they can be compared
+SAFE_IN_URI = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-~")
+
+
+class Run:
+    """One run.
+
+    Attributes:
+        run_id: its id, hexadecimal.
+        started: when its first process started, ns since 1970.
+        settings: (key, value) pairs as the run recorded them; a key may come several times.
+    """
+
+    __slots__ = ("run_id", "settings", "started")
+
+    def __init__(self, run_id: str, started: int) -> None:
+        self.run_id = run_id
+        self.started = started
+        self.settings: list[tuple[str, str]] = []
+
+    def values(self, key: str) -> list[str]:
+        """All values of a setting, in order."""
+        return [value for name, value in self.settings if name == key]
+
+
+class Code:
+    """A code object that ran.
+
+    Attributes:
+        qualname, first_line, flags: its co_qualname, co_firstlineno and co_flags.
+        tag, optimize: of the interpreter, such as "cpython-314" and 0.
+        shape: lines, sites and blocks, see src/sites.h.
+        bits: bitmap of the slots that were hit; slot 0 is bit 0x80 of byte 0.
+    """
+
+    __slots__ = ("bits", "first_line", "flags", "optimize", "qualname", "shape", "tag")
+
+    def __init__(
+        self, qualname: str, first_line: int, flags: int, tag: str, optimize: int, shape: Shape, bits: bytes
+    ) -> None:
+        self.qualname = qualname
+        self.first_line = first_line
+        self.flags = flags
+        self.tag = tag
+        self.optimize = optimize
+        self.shape = shape
+        self.bits = bits
+
+
+class SourceFile:
+    """A source file of which something ran.
+
+    Attributes:
+        path: absolute, as os.fsdecode gives it.
+        hash: SHA-256 of its newline-normalised text when it ran; 32 zero bytes if it could not be read.
+        codes: its code objects, by first line.
+    """
+
+    __slots__ = ("codes", "hash", "path")
+
+    def __init__(self, path: str, hash: bytes) -> None:
+        self.path = path
+        self.hash = hash
+        self.codes: list[Code] = []
+
+
+class Database:
+    """An open database; also a context manager, which closes it.
+
+    All its methods raise CovcoreError if it is damaged.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
+        """Args:
+        connection: to a database with our schema.
+        name: what errors call it.
+        """
+        self.connection = connection
+        self.name = name
+
+    @classmethod
+    def open(cls, path: str) -> Self:
+        """Open a database file.
+
+        Raises:
+            CovcoreError: it is not there, not ours, damaged.
+        """
+        if not check_header(path):
+            raise CovcoreError(f"{path} is empty: remove it, then `covcore run ...`")
+        uri = "".join(
+            chr(byte) if byte in SAFE_IN_URI else f"%{byte:02X}" for byte in os.fsencode(os.path.abspath(path))
+        )
+        with Reading(path):
+            connection = sqlite3.connect(f"file:{uri}?mode=ro&immutable=1", uri=True, isolation_level=None)
+            try:
+                harden(connection)
+                check_schema(connection)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(connection, path)
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def runs(self) -> list[Run]:
+        """The runs whose data is in it, in the order of their start."""
+        with Reading(self.name):
+            runs = {
+                id: Run(run_id, started)
+                for id, run_id, started in self._rows("SELECT id, run_id, started FROM run ORDER BY id", int, str, int)
+            }
+            for run, key, value in self._rows(
+                "SELECT run, key, value FROM setting ORDER BY run, position", int, str, str
+            ):
+                runs[run].settings.append((key, value))
+        return list(runs.values())
+
+    def processes(self) -> list[Process]:
+        """All processes of its runs."""
+        with Reading(self.name):
+            rows = self._rows(
+                "SELECT run_id, boot_id, pid, start_ticks, process.started, tag, optimize, outcome, problem"
+                " FROM process JOIN run ON run.id = process.run ORDER BY process.id",
+                *(str, str, int, int, int, str, int, str, str),
+            )
+            processes = [Process(*row) for row in rows]
+            if not {process.outcome for process in processes} <= set(OUTCOMES):
+                raise ValueError("an unknown outcome of a process")
+        return processes
+
+    def contexts(self) -> dict[int, Context]:
+        """The contexts by id: static label, test id, phase."""
+        with Reading(self.name):
+            rows = self._rows("SELECT id, static, test, phase FROM context ORDER BY id", int, str, str, str)
+            return {id: (static, test, phase) for id, static, test, phase in rows}
+
+    def replaced(self) -> set[str]:
+        """The ids of runs whose data was replaced while there were recordings of theirs (see publish.py)."""
+        with Reading(self.name):
+            rows = self._rows("SELECT value FROM meta WHERE key = 'replaced'", str)
+            return {run_id for (value,) in rows for run_id in value.split()}
+
+    def files(self, contexts: Iterable[int] | None = None) -> list[SourceFile]:
+        """Its files, with their code objects and what of them was hit.
+
+        Args:
+            contexts: only hits under the contexts of these ids count; None: all do.
+        """
+        with Reading(self.name), Paused():
+            files = {
+                id: SourceFile(os.fsdecode(path), hash)
+                for id, path, hash in self._rows(
+                    "SELECT id, CAST(path AS BLOB), hash FROM file ORDER BY id", int, bytes, bytes
+                )
+            }
+            bits_of = self._bits(contexts)
+            for id, file, first_line, qualname, tag, optimize, flags, encoded in self._codes():
+                shape = decode_shape(encoded)
+                bits = bits_of.get(id) or bytes(bitmap_bytes(shape))
+                check_bits(bits, shape)
+                files[file].codes.append(Code(qualname, first_line, flags, tag, optimize, shape, bits))
+        return list(files.values())
+
+    def add_to(self, union: Union) -> None:
+        """Add all its data to a union."""
+        for run in self.runs():
+            union.add_run(run.run_id, run.started, run.settings)
+        for process in self.processes():
+            union.add_process(process)
+        context_of = {id: union.add_context(*context) for id, context in self.contexts().items()}
+        with Reading(self.name):
+            rows = self._rows("SELECT id, CAST(path AS BLOB), hash, recorded FROM file", int, bytes, bytes, int)
+            files = {id: union.add_file(path, hash, recorded) for id, path, hash, recorded in rows}
+            shapes = {}
+            patterns_of = {}
+            for id, file, first_line, qualname, tag, optimize, flags, encoded in self._codes():
+                shapes[id] = decode_shape(encoded)
+                patterns_of[id] = files[file].setdefault((first_line, qualname, tag, optimize, flags, encoded), {})
+            for code, bits, context in self._rows(
+                "SELECT code, bits, context FROM hit JOIN pattern ON pattern.id = pattern", int, bytes, int
+            ):
+                check_bits(bits, shapes[code])
+                add_hit(patterns_of[code], context_of[context], bits)
+
+    def _codes(self) -> Iterator[tuple[Any, ...]]:
+        return self._rows(
+            "SELECT id, file, first_line, qualname, tag, optimize, flags, shape FROM code ORDER BY id",
+            *(int, int, int, str, str, int, int, bytes),
+        )
+
+    def _bits(self, contexts: Iterable[int] | None) -> dict[int, bytes]:
+        """What was hit of each code object, by id."""
+        chosen = None
+        if contexts is not None:
+            asked = set(contexts)
+            hits = self._rows("SELECT pattern, context FROM hit", int, int)
+            chosen = {pattern for pattern, context in hits if context in asked}
+        bits_of: dict[int, bytes] = {}
+        for id, code, bits in self._rows("SELECT id, code, bits FROM pattern", int, int, bytes):
+            if chosen is None or id in chosen:
+                known = bits_of.get(code)
+                bits_of[code] = either(known, bits) if known else bits
+        return bits_of
+
+    def _rows(self, query: str, *types: type) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query.  Raises what SQLite does; ValueError if a value is of the wrong type."""
+        for row in self.connection.execute(query):
+            if tuple(map(type, row)) != types:
+                raise ValueError("a value of the wrong type")
+            yield row
+
+
+class Reading:
+    """Turns whatever reading a database raises, within `with`, into CovcoreError."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, KeyError):
+            error = ValueError("a reference that leads nowhere")
+        if isinstance(error, (sqlite3.Error, ValueError, OverflowError, OSError)):
+            raise CovcoreError(
+                f"{self.name} is damaged ({error}): restore it, or `covcore erase` it and run again"
+            ) from None
+
+
+def harden(connection: sqlite3.Connection) -> None:
+    """Have nothing in the file run, and no value be larger than any of ours."""
+    for option, enable in DEFENCES.items():
+        connection.setconfig(option, enable)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, LONGEST_STATEMENT)
+    connection.execute("PRAGMA cell_size_check = ON")
+
+
+def check_schema(connection: sqlite3.Connection) -> None:
+    """Raises ValueError if a table, index or view is not exactly ours."""
+    ours = {(statement.split()[1].lower(), statement.split()[2], statement) for statement in TABLES + VIEWS + INDEXES}
+    if set(connection.execute("SELECT type, name, sql FROM sqlite_master")) != ours:
+        raise ValueError("its tables are not covcore's")
+
+
+def check_bits(bits: bytes, shape: Shape) -> None:
+    """Raises ValueError if a bitmap does not fit a shape."""
+    if len(bits) != bitmap_bytes(shape):
+        raise ValueError("a bitmap of the wrong length")

@@ -1,0 +1,138 @@
+"""Which recordings go into the next database, in place of what, and what becomes of each.
+
+A run whose settings say "append" adds to the data of earlier runs; any other replaces it.  A recording of a run whose
+data is in the database already adds to it in any case: it is of a process that outlived its run, or of a publisher that
+was killed before it removed what it had published.  For the same reason the database remembers the runs whose data was
+replaced while there were recordings of theirs (Database.replaced): those are dropped, and replace nothing.
+"""
+
+import os
+
+from covcore.store.processes import plural
+from covcore.store.union import Union
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from covcore._reader import Recording
+    from covcore.store.database import Database
+    from covcore.store.processes import Process
+    from covcore.store.recordings import Found
+
+
+class Gathering:
+    """See the module.
+
+    Attributes:
+        union: the data, once `add_all` was called.
+        replaced: ids of the runs for the next database to remember.
+        replaces: whether the data of the old database goes.
+        chosen: run id -> its recordings that go in, oldest run first.
+        dropped: recordings whose data was replaced.
+        added: recordings whose data is in the union.
+        spoiled: recordings that could not be read to the end; what could be is in the union.
+        processes: of the recordings that were added.
+        warnings: what was left out, in one line each.
+    """
+
+    def __init__(
+        self, found: Iterable[Found], old: Database | None, own: str = "", *, with_running: bool = False
+    ) -> None:
+        """Choose.
+
+        Args:
+            found: all recordings there are.
+            old: the database there is.
+            own: id of the run that has just ended, though its process goes on.
+            with_running: choose recordings of processes that still run too.
+        """
+        self.union = Union()
+        self.old = old
+        self.replaces = False
+        self.chosen: dict[str, list[Found]] = {}
+        self.dropped: list[Found] = []
+        self.added: list[Found] = []
+        self.spoiled: list[Found] = []
+        self.processes: list[Process] = []
+        self.warnings: list[str] = []
+        self._read: dict[str, Recording] = {}
+
+        by_run: dict[str, list[Found]] = {}
+        for one in found:
+            if one.problem:
+                self._refuse(one, one.problem)
+            else:
+                by_run.setdefault(one.run_id, []).append(one)
+        if own in by_run:
+            by_run[own] = by_run.pop(own)  # the last to end
+        known = {run.run_id for run in old.runs()} if old else set()
+        self.replaced = old.replaced() if old else set()
+        for run_id, ones in by_run.items():
+            over = [one for one in ones if one.over]
+            if run_id in self.replaced and run_id != own:
+                self.dropped += over
+            elif with_running:
+                self._choose(run_id, ones, known)
+            elif run_id == own or not any(one.running for one in ones):
+                self._choose(run_id, over, known)
+        if self.replaces:
+            self.replaced |= known
+        self.replaced |= {one.run_id for one in self.dropped}
+        self.replaced &= by_run.keys() - self.chosen.keys()
+
+    def _choose(self, run_id: str, ones: list[Found], known: set[str]) -> None:
+        if not ones:
+            return
+        if run_id not in known and not self._appends(ones):
+            self.replaces = True
+            for others in self.chosen.values():
+                self.dropped += others
+            self.chosen.clear()
+        self.chosen[run_id] = ones
+
+    def _appends(self, ones: list[Found]) -> bool:
+        """Whether a run adds to the data of earlier ones; so does one that was killed before it could say."""
+        for one in ones:
+            try:
+                recording = self._read[one.name] = one.read()
+            except OSError, ValueError:
+                continue  # said when it is added
+            if recording["settings"]:
+                return dict(recording["settings"]).get("append", "0") != "0"
+        return True
+
+    def add_all(self) -> None:
+        """Fill the union."""
+        if self.old and not self.replaces:
+            self.old.add_to(self.union)
+        for ones in self.chosen.values():
+            for one in ones:
+                self._add(one)
+        if changed := self.union.changed():
+            names = ", ".join(os.fsdecode(path) for path in changed[:5]) + ", ..." * (len(changed) > 5)
+            files = plural(len(changed), "file")
+            self.warnings.append(f"{files} changed between two runs: only the data of the newer text is kept: {names}")
+
+    def _add(self, one: Found) -> None:
+        try:
+            recording = self._read.pop(one.name, None) or one.read()
+        except FileNotFoundError:
+            return  # its process has just removed it
+        except OSError as error:
+            self._refuse(one, error.strerror or str(error))
+            return
+        except ValueError as error:
+            one.spoiled = True
+            self._refuse(one, str(error))
+            return
+        self.processes.append(self.union.add_recording(recording, running=not one.over))
+        self.added.append(one)
+        if recording["problem"] and one.over:
+            one.spoiled = True
+            self._refuse(one, f"{recording['problem']}; what comes before that counts")
+
+    def _refuse(self, one: Found, problem: str) -> None:
+        self.warnings.append(f"the recording {one.segments[0]} cannot be read: {problem}")
+        if one.spoiled:
+            self.spoiled.append(one)

@@ -1,0 +1,44 @@
+"""What the first bytes of a data file tell, without SQLite: a measured process looks before its program starts."""
+
+import os
+import stat
+
+from covcore.errors import CovcoreError
+from covcore.store.schema import APPLICATION_ID, VERSION
+
+MAGIC = b"SQLite format 3\0"
+
+
+def check_header(data: str) -> bool:
+    """Whether there is a database at this path (False: nothing, or an empty file), so that it may be read or replaced.
+
+    Raises CovcoreError, with the path, what is there instead and what to do.
+    """
+    try:
+        descriptor = os.open(data, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise CovcoreError(f"cannot read {data}: {error.strerror}") from None
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise CovcoreError(f"{data} is a folder: name a file with --data")
+        if not stat.S_ISREG(status.st_mode):
+            raise CovcoreError(f"{data} is not a regular file: name another with --data")
+        header = os.read(descriptor, 100)
+    finally:
+        os.close(descriptor)
+    if not header:
+        return False
+    if not header.startswith(MAGIC) or len(header) < 100:
+        raise CovcoreError(f"{data} is not a database of covcore: name another file with --data, or move it away")
+    if int.from_bytes(header[68:72]) != APPLICATION_ID:
+        raise CovcoreError(
+            f"{data} is another program's SQLite database: name another file with --data, or move it away"
+        )
+    if (version := int.from_bytes(header[60:64])) > VERSION:
+        raise CovcoreError(
+            f"{data} was written by a newer covcore (schema {version}, known here: {VERSION}): upgrade covcore"
+        )
+    return True

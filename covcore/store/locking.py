@@ -1,0 +1,78 @@
+"""One publisher at a time: an advisory lock on DATA.d/lock, which ends with its process however that ends."""
+
+import errno
+import fcntl
+import os
+import time
+
+from covcore.errors import CovcoreError
+
+PATIENCE = 60.0  # seconds: publishing takes less than one
+WAIT = 0.01  # seconds between two tries
+
+
+class Lock:
+    """Held inside `with`: alone for who publishes, shared by who only reads, so that no recording vanishes meanwhile.
+
+    Where the folder cannot be written, or its file system knows no locks, nothing is held: nobody publishes there
+    either, or nobody can be kept from it.
+    """
+
+    __slots__ = ("descriptor", "path", "shared")
+
+    def __init__(self, folder: str, *, shared: bool = False) -> None:
+        """folder: of the recordings; made where it is missing, unless shared."""
+        self.path = os.path.join(folder, "lock")
+        self.shared = shared
+        self.descriptor = -1
+
+    def __enter__(self) -> None:
+        """Wait for the lock.  Raises CovcoreError if another process keeps it for PATIENCE seconds."""
+        give_up = time.monotonic() + PATIENCE
+        while (descriptor := self._open()) >= 0:
+            self.descriptor = descriptor
+            while not self._take():
+                if time.monotonic() > give_up:
+                    self.__exit__()
+                    raise CovcoreError(
+                        f"another covcore command holds {self.path}: end it, or wait for it, and try again"
+                    )
+                time.sleep(WAIT)
+            if self._is_there():
+                return
+            self.__exit__()  # `covcore erase` removed the file while we waited
+
+    def __exit__(self, *exception: object) -> None:
+        if self.descriptor >= 0:
+            # A child that another thread forked meanwhile has the descriptor too: closing ours would not be enough.
+            fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def _open(self) -> int:
+        if not self.shared:
+            try:
+                os.makedirs(os.path.dirname(self.path), exist_ok=True)
+            except OSError:
+                return -1
+        for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):
+            try:
+                return os.open(self.path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+            except OSError:
+                pass
+        return -1
+
+    def _take(self) -> bool:
+        try:
+            fcntl.flock(self.descriptor, (fcntl.LOCK_SH if self.shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except OSError as error:
+            return error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EINTR)
+        return True
+
+    def _is_there(self) -> bool:
+        mine = os.fstat(self.descriptor)
+        try:
+            there = os.stat(self.path, follow_symlinks=False)
+        except OSError:
+            return False
+        return (mine.st_ino, mine.st_dev) == (there.st_ino, there.st_dev)

@@ -1,0 +1,102 @@
+"""The processes of a run: who they are, whether they still run, how they ended."""
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from covcore._reader import Owner
+
+FINISHED = "finished"
+STOPPED = "stopped by an error"
+UNENDED = "ended without an end mark"
+RUNNING = "still running"
+OUTCOMES = (FINISHED, STOPPED, UNENDED, RUNNING)  # the surer word first
+
+
+class Process:
+    """One started process, as far as its recording tells; a program that exec'd or restarted covcore has several.
+
+    run_id: of the run that it belongs to
+    boot_id, pid, start_ticks: name a process on this machine (clock ticks after boot)
+    started: when its recording began, ns since 1970
+    tag: the interpreter, such as "cpython-314"
+    optimize: 0, 1 (-O) or 2 (-OO)
+    outcome: one of OUTCOMES
+    problem: what went wrong with its recording, or ""
+    """
+
+    __slots__ = ("boot_id", "optimize", "outcome", "pid", "problem", "run_id", "start_ticks", "started", "tag")
+
+    def __init__(
+        self,
+        run_id: str,
+        boot_id: str,
+        pid: int,
+        start_ticks: int,
+        started: int,
+        tag: str,
+        optimize: int,
+        outcome: str,
+        problem: str,
+    ) -> None:
+        self.run_id = run_id
+        self.boot_id = boot_id
+        self.pid = pid
+        self.start_ticks = start_ticks
+        self.started = started
+        self.tag = tag
+        self.optimize = optimize
+        self.outcome = outcome
+        self.problem = problem
+
+
+def summary(processes: Iterable[Process]) -> str:
+    """Say how many there were and how they ended, in one line: "3 processes: 2 finished, 1 still running"."""
+    outcomes = [process.outcome for process in processes]
+    counts = [f"{outcomes.count(outcome)} {outcome}" for outcome in OUTCOMES if outcome in outcomes]
+    return f"{plural(len(outcomes), 'process', 'es')}: {', '.join(counts) or 'none'}"
+
+
+def plural(n: int, noun: str, ending: str = "s") -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}{ending}"
+
+
+def is_running(owner: Owner) -> bool:
+    """Whether the process that began a recording still runs: it is not gone, its id is not another's now."""
+    boot_id = _read("/proc/sys/kernel/random/boot_id").strip().decode("ascii", "replace")
+    if boot_id and owner["boot_id"] and boot_id != owner["boot_id"]:
+        return False
+    fields = _read(f"/proc/{owner['pid']}/stat").rpartition(b")")[2].split()  # the name may hold spaces and parentheses
+    if len(fields) < 20:
+        return _exists(owner["pid"])  # no /proc, or one that hides other people's processes
+    state, n_threads, start_ticks = fields[0], int(fields[17]), int(fields[19])
+    if state in (b"Z", b"X") and n_threads <= 1:
+        return False  # dead, but its parent has not asked yet
+    return not owner["start_ticks"] or owner["start_ticks"] == start_ticks
+
+
+def _exists(pid: int) -> bool:
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except OSError, OverflowError:
+        return False
+    return True
+
+
+def _read(path: str) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(descriptor, 4096)
+    except OSError:
+        return b""  # it ended between the two calls
+    finally:
+        os.close(descriptor)

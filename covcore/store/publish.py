@@ -1,0 +1,217 @@
+"""Publishing: recordings become a database, which takes the place of the old one by a rename.
+
+Whatever kills the publisher, there is the old database or the new one, and no recording is gone before its data is on
+the disk.  What a killed publisher leaves, the next one removes or does again.
+"""
+
+import _sqlite3 as sqlite3
+import os
+
+from covcore.errors import CovcoreError
+from covcore.store.collecting import Paused
+from covcore.store.database import Database
+from covcore.store.gathering import Gathering
+from covcore.store.header import check_header
+from covcore.store.locking import Lock
+from covcore.store.processes import STOPPED, UNENDED, plural
+from covcore.store.recordings import find, folder_of
+from covcore.store.union import process_of
+from covcore.store.writing import write_union
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from covcore.store.processes import Process
+    from covcore.store.recordings import Found
+    from covcore.store.union import Union
+
+UNFINISHED = ".new"  # put behind the name of a database while it is written
+
+
+class Unwritable(CovcoreError):
+    """The database cannot be written; nothing has changed, and no recording is lost."""
+
+
+class PublishReport:
+    """What was published.
+
+    Attributes:
+        data: path of the database.
+        processes: those of the run, also those that still run and whose data is not in the database yet.
+        recovered: those of other runs, which ended without publishing.
+        notes, warnings: for standard error, one line each.
+    """
+
+    __slots__ = ("data", "notes", "processes", "recovered", "warnings")
+
+    def __init__(self, data: str) -> None:
+        self.data = data
+        self.processes: list[Process] = []
+        self.recovered: list[Process] = []
+        self.notes: list[str] = []
+        self.warnings: list[str] = []
+
+
+def publish_run(data: str, directories: Sequence[str], run_id: str) -> PublishReport:
+    """Publish a run whose main process has ended its recording, and with it what earlier runs left.
+
+    Recordings of processes that still run stay, to be published by a later command.
+
+    Args:
+        data: absolute path of the database.
+        directories: absolute paths of the folders that hold recordings of the run.
+        run_id: of the run.
+
+    Raises:
+        Unwritable: for one reason or another; the old database and all recordings are as before.
+        CovcoreError: the path holds something else, or a damaged database that the run was to add to.
+    """
+    return publish(data, directories, run_id)
+
+
+def recover(data: str) -> PublishReport:
+    """Publish on their behalf the runs none of whose processes still runs.  Arguments and errors as publish_run."""
+    return publish(data, (folder_of(data),), "")
+
+
+def publish(data: str, directories: Sequence[str], own: str) -> PublishReport:
+    """Do both: as publish_run with a run of our own, else as recover."""
+    report = PublishReport(data)
+    with Lock(folder_of(data)), Paused():
+        found = find(dict.fromkeys((folder_of(data), *directories)))
+        gathering = gather(data, found, own, report)
+        if gathering.added:
+            write_database(data, gathering.union, gathering.replaced)
+        for process in gathering.processes:
+            (report.processes if process.run_id == own else report.recovered).append(process)
+        tell(report, gathering, own)
+        clear_away(gathering, report)
+    return report
+
+
+def gather(data: str, found: list[Found], own: str, report: PublishReport) -> Gathering:
+    """Take together what the next database is to hold.
+
+    Raises:
+        CovcoreError: the old one is not ours, or is damaged and the run was to add to it.
+    """
+    old = damage = None
+    if check_header(data):
+        try:
+            old = Database.open(data)
+        except CovcoreError as error:
+            damage = error
+    try:
+        gathering = Gathering(found, old, own)
+        if damage and gathering.chosen and not gathering.replaces:
+            raise damage
+        gathering.add_all()
+    finally:
+        if old:
+            old.close()
+    if damage and gathering.added:
+        report.warnings.append(f"{damage}: replaced")
+    for one in found:
+        if one.owner and one.run_id == own and not one.over:
+            process = process_of(one.owner, 0, running=True)
+            gathering.union.add_process(process)
+            report.processes.append(process)
+    return gathering
+
+
+def write_database(data: str, union: Union, replaced: Iterable[str]) -> None:
+    """Put a database in the place of the old one, if any.
+
+    Raises:
+        Unwritable: the old one is as before.
+    """
+    path = os.path.realpath(data)  # the user's own link may lead elsewhere: it stays
+    new = path + UNFINISHED
+    try:
+        descriptor = create(new, path)
+        try:
+            write_file(new, union, replaced)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(new, path)
+        sync_folder(os.path.dirname(path))
+    except (OSError, sqlite3.Error) as error:
+        remove(new)
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise Unwritable(
+            f"cannot write {data}: {reason}; the recordings stay in {folder_of(data)} for the next command to publish"
+        ) from None
+
+
+def create(new: str, path: str) -> int:
+    """Make a file that takes the place of another later.  Returns its descriptor.  Raises OSError."""
+    remove(new)  # of a publisher that was killed
+    descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        mode = os.fstat(descriptor).st_mode
+    os.fchmod(descriptor, mode & 0o777 | 0o600)
+    return descriptor
+
+
+def write_file(new: str, union: Union, replaced: Iterable[str]) -> None:
+    """Write a union to an empty file.  Raises sqlite3.Error."""
+    connection = sqlite3.connect(new, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode = OFF")  # nobody reads the file before it is whole
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        write_union(connection, union, replaced)
+    finally:
+        connection.close()
+
+
+def sync_folder(folder: str) -> None:
+    """Have a rename outlast a crash of the machine, as far as the file system can.  Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: str) -> bool:
+    """Remove a file.  Returns whether it was there and could be removed."""
+    try:
+        os.unlink(path)
+    except OSError:
+        return False
+    return True
+
+
+def tell(report: PublishReport, gathering: Gathering, own: str) -> None:
+    """Put into words what is not as it should be."""
+    report.warnings += gathering.warnings
+    if own and own not in gathering.union.runs:
+        report.warnings.append(f"nothing was recorded: was {folder_of(report.data)} removed meanwhile?")
+    pids = [str(process.pid) for process in gathering.processes if process.outcome == UNENDED]
+    if pids:
+        report.notes.append(
+            f"recovered the data of {plural(len(pids), 'process', 'es')} that {UNENDED} (pid {', '.join(pids)})"
+        )
+    for process in gathering.processes:
+        if process.outcome == STOPPED:
+            report.warnings.append(f"recording stopped early in pid {process.pid}: {process.problem}")
+
+
+def clear_away(gathering: Gathering, report: PublishReport) -> None:
+    """Remove the recordings whose data is published or replaced, and put aside what cannot be read."""
+    for one in gathering.added + gathering.dropped:
+        try:
+            if not one.spoiled:
+                one.delete()
+        except OSError as error:
+            report.warnings.append(f"cannot remove {error.filename}: {error.strerror}")
+    for one in gathering.spoiled:
+        try:
+            report.notes.append(f"kept it as {one.keep_aside()}")
+        except OSError as error:
+            report.warnings.append(f"cannot rename {error.filename}: {error.strerror}")

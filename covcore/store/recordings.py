@@ -1,0 +1,187 @@
+"""The recordings in DATA.d: which there are, whose they are, and reading them.
+
+A recording is a row of segment files STEM.0, STEM.1, ... (src/recording.h).  Other names in the folder are none of it.
+"""
+
+import errno
+import os
+import stat
+
+from covcore._reader import read_recording, segment_info
+from covcore.store.processes import is_running
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from covcore._reader import Owner, Recording
+
+HEADER_BYTES = 512
+END_FINISHED, END_STOPPED = 2, 3  # of SegmentInfo
+SPOILED = ".spoiled"  # put behind the names of segments that cannot be read to the end
+
+
+class Found:
+    """A recording on disk.
+
+    Attributes:
+        name: without folder and number of the segment.
+        segments: paths, in order.
+        owner: who wrote it; None if that cannot be read.
+        running: the process is alive, though its recording may be over.
+        over: nothing will be appended: it has its end mark, was stopped by an error, or its process is dead.
+        problem: why it cannot be read, or "".
+        spoiled: the problem lies in its bytes, and so will never go away.
+    """
+
+    __slots__ = ("name", "over", "owner", "problem", "running", "segments", "spoiled")
+
+    def __init__(self, name: str, segments: list[str]) -> None:
+        """Look at its headers.  Raises FileNotFoundError if it has gone."""
+        self.name = name
+        self.segments = segments
+        self.owner: Owner | None = None
+        self.problem = ""
+        self.running = self.spoiled = False
+        self.over = True
+        try:
+            headers = begun([read_file(path, HEADER_BYTES) for path in segments[:1] + segments[1:][-2:]])
+            self.owner = segment_info(headers[0])["owner"] if headers else owner_by_name(name)
+            self.running = is_running(self.owner)
+            self.over = not self.running
+            if headers and segment_info(headers[-1])["end"] in (END_FINISHED, END_STOPPED):
+                self.over = True
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            self.problem = error.strerror or str(error)
+        except ValueError as error:
+            self.problem = str(error)
+            self.spoiled = True
+
+    @property
+    def run_id(self) -> str:
+        """The id of its run, or ""."""
+        return self.owner["run_id"] if self.owner else ""
+
+    @property
+    def started(self) -> int:
+        """When it began, ns since 1970, or 0."""
+        return self.owner["started_ns"] if self.owner else 0
+
+    def read(self) -> Recording:
+        """Read it whole; a fault after its beginning is in the result's "problem".
+
+        Raises:
+            OSError: it cannot be read.
+            ValueError: it is no recording.
+        """
+        segments = begun([read_file(path) for path in self.segments])
+        return read_recording(segments) if segments else nothing_of(owner_by_name(self.name))
+
+    def delete(self) -> None:
+        """Remove its files, the last one first: who looks meanwhile finds a shorter recording, never a headless one.
+
+        Raises:
+            OSError: one cannot be removed.
+        """
+        for path in reversed(self.segments):
+            os.unlink(path)
+
+    def keep_aside(self) -> str:
+        """Rename its files, so that no command reads them again.  Returns the first one's new path.  Raises OSError."""
+        for path in reversed(self.segments):
+            os.rename(path, path + SPOILED)
+        return self.segments[0] + SPOILED
+
+
+def folder_of(data: str) -> str:
+    """The folder of a database's recordings."""
+    return data + ".d"
+
+
+def find(folders: Iterable[str]) -> list[Found]:
+    """Look for recordings.
+
+    Args:
+        folders: one that cannot be read has none; a recording may have segments in several.
+
+    Returns:
+        The oldest first.
+    """
+    segments: dict[str, list[tuple[int, str]]] = {}
+    for folder in folders:
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        for name in names:
+            stem, _, number = name.rpartition(".")
+            if stem and number.isascii() and number.isdigit() and len(number) < 10:
+                segments.setdefault(stem, []).append((int(number), os.path.join(folder, name)))
+    found = []
+    for name, numbered in segments.items():
+        try:
+            found.append(Found(name, [path for _, path in sorted(numbered)]))
+        except FileNotFoundError:
+            continue  # another command has just published it
+    found.sort(key=lambda one: (one.started, one.name))
+    return found
+
+
+def begun(segments: list[bytes]) -> list[bytes]:
+    """Leave out the segments at the end that their process had no time to begin: it writes the first eight bytes last."""
+    while segments and not any(segments[-1][:8]):
+        segments.pop()
+    return segments
+
+
+def owner_by_name(name: str) -> Owner:
+    """What the name of a recording that did not begin tells of its process: RUN-PID-TICKS.  Raises ValueError."""
+    run_id, *numbers = name.split("-")
+    if len(numbers) < 2 or not all(number.isascii() and number.isdigit() for number in numbers):
+        raise ValueError("no recording: it is empty, and its name tells nothing")
+    return {
+        "run_id": run_id,
+        "boot_id": "",
+        "pid": int(numbers[0]),
+        "start_ticks": int(numbers[1]),
+        "started_ns": 0,
+        "hexversion": 0,
+        "optimize": 0,
+    }
+
+
+def nothing_of(owner: Owner) -> Recording:
+    """The recording of a process that was killed before it recorded anything."""
+    return {
+        "owner": owner,
+        "end": 0,
+        "error": 0,
+        "problem": None,
+        "settings": [],
+        "files": [],
+        "codes": [],
+        "contexts": [],
+        "hits": [],
+    }
+
+
+def read_file(path: str, n_bytes: int = -1) -> bytes:
+    """Read a regular file: all of it, or its first n_bytes.
+
+    Raises OSError, also if it is anything else: whoever opens a FIFO may wait for ever, and a link leads anywhere.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file", path)
+        left = status.st_size if n_bytes < 0 else min(n_bytes, status.st_size)
+        parts = []
+        while left > 0 and (part := os.read(descriptor, left)):
+            parts.append(part)
+            left -= len(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)

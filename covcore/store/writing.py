@@ -1,0 +1,119 @@
+"""Writing a union as a database.
+
+The same union gives the same bytes: every table is filled in the order of what its rows say, and ids follow that order.
+"""
+
+from covcore._reader import decode_shape
+from covcore.store import schema
+from covcore.store.shapes import json_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from _sqlite3 import Connection
+    from collections.abc import Iterable
+
+    from covcore.store.union import Union
+
+BATCH = 50_000  # rows kept in memory before they are inserted
+N_COLUMNS = {"run": 3, "setting": 4, "process": 10, "file": 4, "code": 10, "context": 4, "pattern": 3, "hit": 2}
+
+
+def write_union(connection: Connection, union: Union, replaced: Iterable[str] = ()) -> None:
+    """Fill an empty database, in one transaction.
+
+    connection: in autocommit mode
+    replaced: ids of runs whose data was replaced, though there are recordings of theirs (publish.py says why)
+
+    Raises sqlite3.Error.
+    """
+    connection.execute("BEGIN")
+    schema.create(connection)
+    if replaced:
+        connection.execute("INSERT INTO meta VALUES ('replaced', ?)", (" ".join(sorted(replaced)),))
+    write_runs(connection, union)
+    write_files(connection, union, write_contexts(connection, union))
+    schema.create_indexes(connection)
+    connection.execute("COMMIT")
+
+
+def write_runs(connection: Connection, union: Union) -> None:
+    """Fill run, setting and process."""
+    runs = sorted((started, run_id, settings) for run_id, (started, settings) in union.runs.items())
+    ids = {run_id: id for id, (_, run_id, _) in enumerate(runs, 1)}
+    insert(connection, "run", ((ids[run_id], run_id, started) for started, run_id, _ in runs))
+    insert(
+        connection,
+        "setting",
+        (
+            (ids[run_id], position, key, value)
+            for _, run_id, settings in runs
+            for position, (key, value) in enumerate(settings)
+        ),
+    )
+    processes = sorted(
+        (
+            ids[one.run_id],
+            one.boot_id,
+            one.pid,
+            one.start_ticks,
+            one.started,
+            one.tag,
+            one.optimize,
+            one.outcome,
+            one.problem,
+        )
+        for one in union.processes.values()
+    )
+    insert(connection, "process", ((id, *process) for id, process in enumerate(processes, 1)))
+
+
+def write_contexts(connection: Connection, union: Union) -> list[int]:
+    """Fill context.  Returns the ids of the contexts, in the union's order."""
+    contexts = sorted(union.contexts)
+    insert(connection, "context", ((id, *context) for id, context in enumerate(contexts, 1)))
+    ids = dict(zip(contexts, range(1, len(contexts) + 1), strict=True))
+    return [ids[context] for context in union.contexts]
+
+
+def write_files(connection: Connection, union: Union, context_ids: list[int]) -> None:
+    """Fill file, code, pattern and hit."""
+    codes: list[tuple[object, ...]] = []
+    patterns: list[tuple[object, ...]] = []
+    hits: list[tuple[object, ...]] = []
+    code_id = pattern_id = 0
+    newest = union.newest()
+    insert(
+        connection,
+        "file",
+        ((id, path_value(path), hash, one.recorded) for id, (path, (hash, one)) in enumerate(newest.items(), 1)),
+    )
+    for file_id, (_, revision) in enumerate(newest.values(), 1):
+        for key in sorted(revision.codes):
+            code_id += 1
+            shape = key[5]
+            lines, sites, _ = decode_shape(shape)
+            codes.append((code_id, file_id, *key[:5], json_text(lines), json_text(sites), shape))
+            contexts_of: dict[bytes, list[int]] = {}
+            for context, bits in revision.codes[key].items():
+                contexts_of.setdefault(bits, []).append(context_ids[context])
+            for bits in sorted(contexts_of):
+                pattern_id += 1
+                patterns.append((pattern_id, code_id, bits))
+                hits.extend((pattern_id, context) for context in sorted(contexts_of[bits]))
+        if file_id == len(newest) or len(codes) + len(hits) > BATCH:
+            for table, rows in ("code", codes), ("pattern", patterns), ("hit", hits):
+                insert(connection, table, rows)
+                rows.clear()
+
+
+def insert(connection: Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+    places = ", ".join("?" * N_COLUMNS[table])
+    connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+
+
+def path_value(path: bytes) -> str | bytes:
+    """A path as the database keeps it: text where it is UTF-8, else its bytes."""
+    try:
+        return path.decode()
+    except UnicodeDecodeError:
+        return path
