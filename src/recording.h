@@ -55,7 +55,7 @@ typedef enum {
 
 typedef enum {
     SEGMENT_OPEN = 0,      /* the process writes, or was killed writing; one more segment may follow if while
-                              growing, with nothing in it (segment_open: 0 or 1) */
+                              growing, with no records in it, or of zeros only */
     SEGMENT_CONTINUED = 1, /* the next segment goes on */
     SEGMENT_FINISHED = 2,  /* recording_finish was called: the end mark */
     SEGMENT_STOPPED = 3,   /* an error stopped recording; `error` in the header says which (errno) */
@@ -145,10 +145,9 @@ typedef struct {
     const char *reason;      /* why reading stopped early, or NULL */
 } segment_reader;
 
-/* Looks at a whole segment file's bytes, which need not be aligned.  0; or 1, with *reason, if the process was killed
- * while it created the file: nothing was ever in it, which is how a recording may end that was growing; or -1, with
- * *reason: not ours, another byte order or version, header cut short or its checksum wrong.  Cut short after the header
- * is no failure yet: segment_next gives the records that are there.
+/* Looks at a whole segment file's bytes, which need not be aligned.  0, or -1 with *reason: not ours, another byte
+ * order or version, header cut short or its checksum wrong, or only zeros: the process was killed while it created the
+ * file.  Cut short after the header is no failure yet: segment_next gives the records that are there.
  *
  * Of a file that is still written: reading it from its beginning gives a state that it was in. */
 int segment_open(segment_reader *reader, segment_info *info, const uint8_t *bytes, size_t n_bytes, const char **reason);

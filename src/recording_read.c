@@ -30,13 +30,6 @@ load_u32(const uint8_t *p)
     return x;
 }
 
-/* A fuzzer would seldom get past a checksum: for it, any is right. */
-#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-static const bool CHECKSUMS = false;
-#else
-static const bool CHECKSUMS = true;
-#endif
-
 /* What is wrong with the record that begins here, of which no more than n_left bytes are there; NULL: nothing. */
 static const char *
 find_fault(const uint8_t *at, size_t n_left)
@@ -55,7 +48,7 @@ find_fault(const uint8_t *at, size_t n_left)
     if (n_words > n_left / 8) {
         return "a record is cut short";
     }
-    if (KINDS[type].has_crc && CHECKSUMS) {
+    if (KINDS[type].has_crc) {
         const uint32_t crc = crc32_update(crc32_update(0, at, 4), at + 8, n_words * 8 - 8);
         if (load_u32(at + 4) != crc) {
             return "a record's checksum is wrong";
@@ -115,7 +108,7 @@ find_header_fault(const segment_header *header)
     if (header->version != RECORDING_VERSION) {
         return "recorded by another version of covcore";
     }
-    if (CHECKSUMS && header->crc != crc32_update(0, header, offsetof(segment_header, crc))) {
+    if (header->crc != crc32_update(0, header, offsetof(segment_header, crc))) {
         return "the header's checksum is wrong";
     }
     /* What follows matters for those who made the checksum right. */
@@ -140,7 +133,7 @@ segment_open(segment_reader *reader, segment_info *info, const uint8_t *bytes, s
     crc32_prepare();
     if (is_unbegun(bytes, n_bytes)) {
         *reason = "left before anything was recorded";
-        return 1;
+        return -1;
     }
     if (n_bytes < sizeof(header)) {
         *reason = "the header is cut short";

@@ -18,6 +18,7 @@
 #include "check.h"
 #include "crc32.h"
 #include "recording.h"
+#include "recording_format.h"
 #include "temporary.h"
 
 /* ---- helpers ---- */
@@ -110,8 +111,8 @@ read_recording(const char *name)
         record r;
         int result;
         result = segment_open(&reader, &info, i.bytes, i.n_bytes, &reason);
-        if (result == 1) { /* killed while it grew: there is nothing after this */
-            CHECK(s.ends[s.n_segments - 1] == SEGMENT_OPEN);
+        if (result < 0 && s.n_segments > 0 && s.ends[s.n_segments - 1] == SEGMENT_OPEN) { /* killed while it grew */
+            CHECK(strstr(reason, "left before") != NULL);
             s.is_unbegun = true;
             free(i.bytes);
             break;
@@ -760,7 +761,7 @@ test_killed_while_growing(void)
     recording_abandon(&r);
     const int fd = open(segment_path(name, 0), O_RDWR);
     const uint32_t end = SEGMENT_OPEN;
-    CHECK(fd >= 0 && pwrite(fd, &end, sizeof(end), 456) == sizeof(end) && close(fd) == 0);
+    CHECK(fd >= 0 && pwrite(fd, &end, sizeof(end), offsetof(segment_header, end)) == sizeof(end) && close(fd) == 0);
     summary s = read_recording(name);
     CHECK(s.n_segments == 2 && s.n_hits == n && s.ends[0] == SEGMENT_OPEN && s.ends[1] == SEGMENT_OPEN);
     CHECK(truncate(segment_path(name, 1), 0) == 0); /* and earlier still */
@@ -824,6 +825,8 @@ is_same(const record *a, const record *b)
            && memcmp(a->payload, b->payload, a->n_payload) == 0;
 }
 
+static volatile uint8_t sink; /* what was read: or the compiler would not read it */
+
 /* Uses every parser on a record: whatever it takes for good must lie within the record. */
 static void
 parse_all(const record *r)
@@ -832,7 +835,6 @@ parse_all(const record *r)
     size_t n_text, n_parts[3];
     const uint8_t *hash;
     code_record code;
-    volatile uint8_t sink = 0;
 
     if (record_run(r, &text, &n_text) == 0 && n_text > 0) {
         sink ^= (uint8_t)text[n_text - 1];
@@ -937,7 +939,7 @@ test_any_bit_flipped(void)
             CHECK(s.ends[o.different] <= bit / 8 + 16);
         }
         /* Nothing in the header but its live part may go unnoticed. */
-        CHECK(!o.opened || bit / 8 >= 448);
+        CHECK(!o.opened || bit / 8 >= offsetof(segment_header, length));
     }
     printf("    not opened %zu, error %zu, prefix %zu, another record %zu\n", n_unopened, n_errors, n_prefixes,
            n_others);
@@ -952,6 +954,7 @@ test_many_bits_flipped(void)
 {
     sample s = make_sample();
     const size_t n_bytes = s.n_used + 64;
+    const size_t live = offsetof(segment_header, length);
     uint8_t *bytes = malloc(n_bytes);
     uint64_t random = 5;
 
@@ -959,7 +962,7 @@ test_many_bits_flipped(void)
     for (int round = 0; round < 20000; round++) {
         memcpy(bytes, s.bytes.bytes, n_bytes);
         for (uint64_t n = next_random(&random) % 8; n > 0; n--) {
-            const size_t at = 448 + next_random(&random) % (n_bytes - 448);
+            const size_t at = live + next_random(&random) % (n_bytes - live);
             bytes[at] ^= (uint8_t)next_random(&random);
         }
         (void)read_damaged(&s, bytes, n_bytes - next_random(&random) % 200);
@@ -993,6 +996,51 @@ test_hostile_sizes(void)
     }
 }
 
+static const char *
+open_changed(const segment_header *header)
+{
+    segment_header copy = *header;
+    segment_reader reader;
+    segment_info info;
+    const char *reason = NULL;
+
+    copy.crc = crc32_update(0, &copy, offsetof(segment_header, crc));
+    CHECK((segment_open(&reader, &info, (const uint8_t *)&copy, sizeof(copy), &reason) < 0) == (reason != NULL));
+    return reason;
+}
+
+/* Headers that only somebody else can have written: their checksum is right. */
+static void
+test_hostile_header(void)
+{
+    sample s = make_sample();
+    segment_header good, bad;
+
+    memcpy(&good, s.bytes.bytes, sizeof(good));
+    good.length = SEGMENT_HEADER;
+    CHECK(open_changed(&good) == NULL);
+    bad = good;
+    memset(bad.owner.run_id, 'x', sizeof(bad.owner.run_id));
+    CHECK(strstr(open_changed(&bad), "text") != NULL);
+    bad = good;
+    memset(bad.owner.boot_id, 'x', sizeof(bad.owner.boot_id));
+    CHECK(strstr(open_changed(&bad), "text") != NULL);
+    bad = good;
+    bad.end = SEGMENT_STOPPED + 1;
+    CHECK(strstr(open_changed(&bad), "end mark") != NULL);
+    static const uint64_t lengths[] = {0, SEGMENT_HEADER - 8, SEGMENT_HEADER + 1, SEGMENT_FIRST + 8, UINT64_MAX - 7};
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        bad = good;
+        bad.length = lengths[i];
+        CHECK(strstr(open_changed(&bad), "length") != NULL);
+    }
+    bad = good;
+    bad.capacity = UINT64_MAX;
+    bad.length = UINT64_MAX - 7;
+    CHECK(open_changed(&bad) == NULL); /* as one that is cut short */
+    free(s.bytes.bytes);
+}
+
 static void
 test_not_a_recording(void)
 {
@@ -1002,7 +1050,7 @@ test_not_a_recording(void)
     const char *reason;
 
     for (size_t n = 0; n <= sizeof(bytes); n++) {
-        CHECK(segment_open(&reader, &info, bytes, n, &reason) == 1);
+        CHECK(segment_open(&reader, &info, bytes, n, &reason) == -1);
         CHECK(strstr(reason, "left before") != NULL);
     }
     memset(bytes, 'x', sizeof(bytes));
@@ -1057,6 +1105,7 @@ static const test TESTS[] = {
     TEST(test_any_bit_flipped),
     TEST(test_many_bits_flipped),
     TEST(test_hostile_sizes),
+    TEST(test_hostile_header),
     TEST(test_not_a_recording),
 };
 
