@@ -1,0 +1,1 @@
+"""What measuring costs, beside bare Python, coverage.py and SlipCover: see docs/benchmarks.md."""

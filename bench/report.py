@@ -1,0 +1,85 @@
+"""The report of 1,000 generated files of 200 lines, beside coverage.py's."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.measure import Cost, Estimate, estimate, interleaved, ratios, run
+from bench.results import Options, Result, Row
+from bench.tools import COVCORE, SYSMON, Tool
+
+BLOCK = """\
+def work_{i}(numbers, limit={i}):
+    total = 0
+    for number in numbers:
+        if number > limit and number % 2:
+            total += number
+        elif number < -limit:
+            total -= number
+        else:
+            continue
+    while total > 100:
+        total //= 2
+        if total == limit:
+            break
+    try:
+        total = 100 // (total - limit)
+    except ZeroDivisionError:
+        total = 0
+    with_name = "x" if total else "y"
+    return [with_name for n in numbers if n != total]
+
+"""
+LINES = 200
+
+
+def measure(options: Options) -> Result:
+    rows = []
+    n_files = 100 if options.quick else 1000
+    for python in options.pythons:
+        tools = {name: Tool(name, python) for name in (COVCORE, SYSMON)}
+        with TemporaryDirectory() as temp:
+            folder = Path(temp)
+            program = generate(folder / "program", n_files)
+            for tool in tools.values():
+                run(tool.command([str(program)], str(program.parent), folder), cwd=folder, env=tool.environment(folder))
+            variants = {name: partial(report, tool, folder) for name, tool in tools.items()}
+            taken = interleaved(variants, options.pairs, f"report, {python}")
+        cpu = {name: [cost.cpu for cost in costs] for name, costs in taken.items()}
+        figures: dict[str, Estimate | str] = {name: estimate(values) for name, values in cpu.items()}
+        rows.append(Row(f"report of {n_files:,} files of {LINES} lines, CPU time, {python}", "s", figures, detail=True))
+        share: dict[str, Estimate | str] = {COVCORE: ratios(cpu[COVCORE], cpu[SYSMON]), SYSMON: estimate([1.0])}
+        rows.append(Row(f"report of {n_files:,} files of {LINES} lines, over coverage.py's, {python}", "x", share, 1.0))
+    return Result("report", options.quick, rows)
+
+
+def generate(folder: Path, n_files: int) -> Path:
+    """Write modules and a program that imports them all and calls every other function."""
+    folder.mkdir()
+    blocks = [BLOCK.format(i=i) for i in range(LINES // (BLOCK.count("\n")) + 1)]
+    lines = "".join(blocks).splitlines(keepends=True)
+    body = lines[: LINES - LINES % BLOCK.count("\n")]
+    n_functions = len(body) // BLOCK.count("\n")
+    body += [f"VALUE_{i} = {i}\n" for i in range(LINES - len(body))]
+    for i in range(n_files):
+        (folder / f"module_{i:04}.py").write_text("".join(body))
+    called = range(0, n_functions, 2)
+    program = folder / "main.py"
+    program.write_text(
+        "".join(f"import module_{i:04}\n" for i in range(n_files))
+        + "".join(f"module_{i:04}.work_{j}(range(8))\n" for i in range(n_files) for j in called)
+    )
+    return program
+
+
+def report(tool: Tool, folder: Path, number: int) -> Cost:
+    if tool.name == COVCORE:
+        command: list[str | Path] = [tool.folder / "bin/covcore", "report", "-m", f"--data={folder}/covcore"]
+    else:
+        command = [tool.folder / "bin/coverage", "report", "-m", f"--rcfile={folder}/empty.coveragerc"]
+    cost = run(command, cwd=folder, env=tool.environment(folder))
+    if "TOTAL" not in cost.output:
+        raise SystemExit(f"bench: no report:\n{cost.output[-1000:]}")
+    return cost
