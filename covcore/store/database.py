@@ -181,6 +181,12 @@ class Database:
             rows = self._rows("SELECT value FROM meta WHERE key = 'replaced'", str)
             return {run_id for (value,) in rows for run_id in value.split()}
 
+    def counts(self) -> dict[str, int]:
+        """How many rows each table has."""
+        with Reading(self.name):
+            tables = [statement.split()[2] for statement in TABLES]
+            return {table: self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
+
     def files(self, contexts: Iterable[int] | None = None) -> list[SourceFile]:
         """Its files, with their code objects and what of them was hit.
 

@@ -31,7 +31,7 @@ class Gathering:
         chosen: run id -> its recordings that go in, oldest run first.
         dropped: recordings whose data was replaced.
         added: recordings whose data is in the union.
-        spoiled: recordings that could not be read to the end; what could be is in the union.
+        refused: recordings that could not be read to the end; what could be is in the union.
         processes: of the recordings that were added.
         warnings: what was left out, in one line each.
     """
@@ -53,7 +53,7 @@ class Gathering:
         self.chosen: dict[str, list[Found]] = {}
         self.dropped: list[Found] = []
         self.added: list[Found] = []
-        self.spoiled: list[Found] = []
+        self.refused: list[Found] = []
         self.processes: list[Process] = []
         self.warnings: list[str] = []
         self._read: dict[str, Recording] = {}
@@ -130,9 +130,8 @@ class Gathering:
         self.added.append(one)
         if recording["problem"] and one.over:
             one.spoiled = True
-            self._refuse(one, f"{recording['problem']}; what comes before that counts")
+            self._refuse(one, f"{recording['problem']} (what comes before that counts)")
 
     def _refuse(self, one: Found, problem: str) -> None:
-        self.warnings.append(f"the recording {one.segments[0]} cannot be read: {problem}")
-        if one.spoiled:
-            self.spoiled.append(one)
+        one.problem = problem
+        self.refused.append(one)

@@ -9,10 +9,18 @@ from covcore.store.schema import APPLICATION_ID, VERSION
 MAGIC = b"SQLite format 3\0"
 
 
-def check_header(data: str) -> bool:
-    """Whether there is a database at this path (False: nothing, or an empty file), so that it may be read or replaced.
+def check_header(data: str, *, any_version: bool = False) -> bool:
+    """Whether there is a database at a path, so that it may be read or replaced.
 
-    Raises CovcoreError, with the path, what is there instead and what to do.
+    Args:
+        data: the path.
+        any_version: whether one of a newer covcore will do.
+
+    Returns:
+        False: nothing, or an empty file, is there.
+
+    Raises:
+        CovcoreError: something else is there, or it cannot be read.
     """
     try:
         descriptor = os.open(data, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -37,8 +45,7 @@ def check_header(data: str) -> bool:
         raise CovcoreError(
             f"{data} is another program's SQLite database: name another file with --data, or move it away"
         )
-    if (version := int.from_bytes(header[60:64])) > VERSION:
-        raise CovcoreError(
-            f"{data} was written by a newer covcore (schema {version}, known here: {VERSION}): upgrade covcore"
-        )
+    version = int.from_bytes(header[60:64])
+    if version > VERSION and not any_version:
+        raise CovcoreError(f"{data} was written by a newer covcore (schema {version}, not {VERSION}): upgrade covcore")
     return True

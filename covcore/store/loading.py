@@ -71,6 +71,8 @@ def open_whole(data: str, said: set[str]) -> Database:
         gathering.add_all()
         for warning in gathering.warnings:
             say_once("warning", warning, said)
+        for one in gathering.refused:
+            say_once("warning", f"cannot read the recording {one.segments[0]}: {one.problem}", said)
         if not gathering.added:
             database, old = old or open_published(data), None
             return database

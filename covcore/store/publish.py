@@ -82,7 +82,9 @@ def publish(data: str, directories: Sequence[str], own: str) -> PublishReport:
         found = find(dict.fromkeys((folder_of(data), *directories)))
         gathering = gather(data, found, own, report)
         if gathering.added:
-            write_database(data, gathering.union, gathering.replaced)
+            n_malformed = write_database(data, gathering.union, gathering.replaced)
+            if n_malformed:
+                report.warnings.append(f"{plural(n_malformed, 'code object')} left out: malformed")
         for process in gathering.processes:
             (report.processes if process.run_id == own else report.recovered).append(process)
         tell(report, gathering, own)
@@ -120,8 +122,8 @@ def gather(data: str, found: list[Found], own: str, report: PublishReport) -> Ga
     return gathering
 
 
-def write_database(data: str, union: Union, replaced: Iterable[str]) -> None:
-    """Put a database in the place of the old one, if any.
+def write_database(data: str, union: Union, replaced: Iterable[str]) -> int:
+    """Put a database in the place of the old one, if any.  Arguments and result as those of write_union.
 
     Raises:
         Unwritable: the old one is as before.
@@ -131,12 +133,13 @@ def write_database(data: str, union: Union, replaced: Iterable[str]) -> None:
     try:
         descriptor = create(new, path)
         try:
-            write_file(new, union, replaced)
+            n_malformed = write_file(new, union, replaced)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
         os.rename(new, path)
         sync_folder(os.path.dirname(path))
+        return n_malformed
     except (OSError, sqlite3.Error) as error:
         remove(new)
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -157,14 +160,14 @@ def create(new: str, path: str) -> int:
     return descriptor
 
 
-def write_file(new: str, union: Union, replaced: Iterable[str]) -> None:
-    """Write a union to an empty file.  Raises sqlite3.Error."""
+def write_file(new: str, union: Union, replaced: Iterable[str]) -> int:
+    """Write a union to an empty file, as write_union does."""
     connection = sqlite3.connect(new, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode = OFF")  # nobody reads the file before it is whole
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        write_union(connection, union, replaced)
+        return write_union(connection, union, replaced)
     finally:
         connection.close()
 
@@ -210,8 +213,10 @@ def clear_away(gathering: Gathering, report: PublishReport) -> None:
                 one.delete()
         except OSError as error:
             report.warnings.append(f"cannot remove {error.filename}: {error.strerror}")
-    for one in gathering.spoiled:
+    for one in gathering.refused:
+        path = one.segments[0]
         try:
-            report.notes.append(f"kept it as {one.keep_aside()}")
+            kept = f"; kept as {one.keep_aside()}" if one.spoiled else ""
         except OSError as error:
-            report.warnings.append(f"cannot rename {error.filename}: {error.strerror}")
+            kept = f"; cannot rename {error.filename}: {error.strerror}"
+        report.warnings.append(f"cannot read the recording {path}: {one.problem}{kept}")

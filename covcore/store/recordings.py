@@ -58,6 +58,8 @@ class Found:
         except ValueError as error:
             self.problem = str(error)
             self.spoiled = True
+        if self.problem and name.count("-") > 1:
+            self.running = is_running(owner_by_name(name))
 
     @property
     def run_id(self) -> str:
@@ -140,7 +142,7 @@ def owner_by_name(name: str) -> Owner:
     """What the name of a recording that did not begin tells of its process: RUN-PID-TICKS.  Raises ValueError."""
     run_id, *numbers = name.split("-")
     if len(numbers) < 2 or not all(number.isascii() and number.isdigit() for number in numbers):
-        raise ValueError("no recording: it is empty, and its name tells nothing")
+        raise ValueError("it is empty, and not named like a recording")
     return {
         "run_id": run_id,
         "boot_id": "",

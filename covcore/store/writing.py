@@ -18,22 +18,29 @@ BATCH = 50_000  # rows kept in memory before they are inserted
 N_COLUMNS = {"run": 3, "setting": 4, "process": 10, "file": 4, "code": 10, "context": 4, "pattern": 3, "hit": 2}
 
 
-def write_union(connection: Connection, union: Union, replaced: Iterable[str] = ()) -> None:
+def write_union(connection: Connection, union: Union, replaced: Iterable[str] = ()) -> int:
     """Fill an empty database, in one transaction.
 
-    connection: in autocommit mode
-    replaced: ids of runs whose data was replaced, though there are recordings of theirs (publish.py says why)
+    Args:
+        connection: in autocommit mode.
+        union: the data.
+        replaced: ids of runs whose data was replaced while there were recordings of theirs (see gathering.py).
 
-    Raises sqlite3.Error.
+    Returns:
+        How many code objects were left out, their shapes being malformed.
+
+    Raises:
+        sqlite3.Error: whatever writing it met.
     """
     connection.execute("BEGIN")
     schema.create(connection)
     if replaced:
         connection.execute("INSERT INTO meta VALUES ('replaced', ?)", (" ".join(sorted(replaced)),))
     write_runs(connection, union)
-    write_files(connection, union, write_contexts(connection, union))
+    n_malformed = write_files(connection, union, write_contexts(connection, union))
     schema.create_indexes(connection)
     connection.execute("COMMIT")
+    return n_malformed
 
 
 def write_runs(connection: Connection, union: Union) -> None:
@@ -75,12 +82,12 @@ def write_contexts(connection: Connection, union: Union) -> list[int]:
     return [ids[context] for context in union.contexts]
 
 
-def write_files(connection: Connection, union: Union, context_ids: list[int]) -> None:
-    """Fill file, code, pattern and hit."""
+def write_files(connection: Connection, union: Union, context_ids: list[int]) -> int:
+    """Fill file, code, pattern and hit.  Returns how many code objects were left out."""
     codes: list[tuple[object, ...]] = []
     patterns: list[tuple[object, ...]] = []
     hits: list[tuple[object, ...]] = []
-    code_id = pattern_id = 0
+    code_id = pattern_id = n_malformed = 0
     newest = union.newest()
     insert(
         connection,
@@ -89,10 +96,13 @@ def write_files(connection: Connection, union: Union, context_ids: list[int]) ->
     )
     for file_id, (_, revision) in enumerate(newest.values(), 1):
         for key in sorted(revision.codes):
+            try:
+                lines, sites, _ = decode_shape(key[5])
+            except ValueError:  # a forgery: reading a recording checks but the counts
+                n_malformed += 1
+                continue
             code_id += 1
-            shape = key[5]
-            lines, sites, _ = decode_shape(shape)
-            codes.append((code_id, file_id, *key[:5], json_text(lines), json_text(sites), shape))
+            codes.append((code_id, file_id, *key, json_text(lines), json_text(sites)))
             contexts_of: dict[bytes, list[int]] = {}
             for context, bits in revision.codes[key].items():
                 contexts_of.setdefault(bits, []).append(context_ids[context])
@@ -104,6 +114,7 @@ def write_files(connection: Connection, union: Union, context_ids: list[int]) ->
             for table, rows in ("code", codes), ("pattern", patterns), ("hit", hits):
                 insert(connection, table, rows)
                 rows.clear()
+    return n_malformed
 
 
 def insert(connection: Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
