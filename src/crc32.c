@@ -48,9 +48,9 @@ crc32_update(uint32_t crc, const void *bytes, size_t n_bytes)
     for (; n_bytes >= 8; n_bytes -= 8, p += 8) {
         const uint32_t low = load_little_endian(p) ^ crc;
         const uint32_t high = load_little_endian(p + 4);
-        crc = tables[7][low & 0xFF] ^ tables[6][low >> 8 & 0xFF] ^ tables[5][low >> 16 & 0xFF] ^ tables[4][low >> 24] ^
-              tables[3][high & 0xFF] ^ tables[2][high >> 8 & 0xFF] ^ tables[1][high >> 16 & 0xFF] ^
-              tables[0][high >> 24];
+        crc = tables[7][low & 0xFF] ^ tables[6][low >> 8 & 0xFF] ^ tables[5][low >> 16 & 0xFF] ^ tables[4][low >> 24]
+              ^ tables[3][high & 0xFF] ^ tables[2][high >> 8 & 0xFF] ^ tables[1][high >> 16 & 0xFF]
+              ^ tables[0][high >> 24];
     }
     for (; n_bytes > 0; n_bytes--, p++) {
         crc = crc >> 8 ^ tables[0][(crc ^ *p) & 0xFF];
