@@ -45,5 +45,9 @@ def read_recording(segments: Sequence[bytes]) -> Recording:
 def describe(code: CodeType) -> bytes:
     """The encoded shape of a code object of this interpreter.  Raises ValueError if its bytecode is malformed."""
 
+def starts(code: CodeType) -> tuple[tuple[tuple[int, int], ...], bool]:
+    """What the tracer knows of a code object beyond its encoded shape: (offset, line) of each instruction at which a line begins, and
+    whether LINE events leave instructions behind that stay instrumented for ever."""
+
 def decode_shape(shape: bytes) -> Shape:
     """Raises ValueError: what is malformed."""

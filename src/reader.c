@@ -147,6 +147,31 @@ reader_describe(PyObject *Py_UNUSED(module), PyObject *code)
     return bytes;
 }
 
+static PyObject *
+reader_starts(PyObject *Py_UNUSED(module), PyObject *code)
+{
+    shape s;
+
+    if (!PyCode_Check(code)) {
+        return PyErr_Format(PyExc_TypeError, "not a code object but %T", code);
+    }
+    if (build_shape(&s, code) < 0) {
+        return NULL;
+    }
+    PyObject *tuple = PyTuple_New((Py_ssize_t)s.n_starts);
+    for (uint32_t i = 0; tuple != NULL && i < s.n_starts; i++) {
+        PyObject *item = Py_BuildValue("Ii", s.starts[i].offset, s.lines[s.starts[i].slot]);
+        if (item == NULL) {
+            Py_CLEAR(tuple);
+            break;
+        }
+        PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, item);
+    }
+    PyObject *result = tuple == NULL ? NULL : Py_BuildValue("NO", tuple, s.has_inline_targets ? Py_True : Py_False);
+    shape_free(&s);
+    return result;
+}
+
 /* ---- segments ---- */
 
 static PyObject *
@@ -520,6 +545,8 @@ PyDoc_STRVAR(read_recording_doc, "read_recording(segments, /)\n--\n\n"
                                  "Read the segment files of one recording, in order.");
 PyDoc_STRVAR(describe_doc, "describe(code, /)\n--\n\n"
                            "The encoded shape of a code object of this interpreter.");
+PyDoc_STRVAR(starts_doc, "starts(code, /)\n--\n\n"
+                         "What the tracer knows of a code object beyond its encoded shape.");
 PyDoc_STRVAR(decode_shape_doc, "decode_shape(shape, /)\n--\n\n"
                                "The lines, sites and blocks of an encoded shape.");
 
@@ -527,6 +554,7 @@ static PyMethodDef reader_methods[] = {
     {"segment_info", reader_segment_info, METH_O, segment_info_doc},
     {"read_recording", reader_read_recording, METH_O, read_recording_doc},
     {"describe", reader_describe, METH_O, describe_doc},
+    {"starts", reader_starts, METH_O, starts_doc},
     {"decode_shape", reader_decode_shape, METH_O, decode_shape_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -234,20 +234,31 @@ mark_site(builder *b, uint32_t unit, int64_t right)
     return mark_leader(b, left_of(b, unit)) || mark_leader(b, right) ? -1 : 0;
 }
 
-/* An END_ASYNC_FOR points back to its END_SEND, after which the loop has its next item. */
+/* The END_SEND that an END_ASYNC_FOR belongs to, after which the loop has its next item; or -1.  It is pointed to, or
+ * stands after the CLEANUP_THROW that is. */
+static int64_t
+end_send_of(const builder *b, uint32_t unit)
+{
+    int64_t end_send = (int64_t)unit_after(b, unit) - argument_at(b, unit);
+
+    if (end_send < 0 || end_send >= unit) {
+        return -1;
+    }
+    end_send += opcode_at(b, (uint32_t)end_send) == CLEANUP_THROW;
+    return opcode_at(b, (uint32_t)end_send) == END_SEND ? end_send : -1;
+}
+
 static int
 mark_async_site(builder *b, uint32_t unit)
 {
-    const uint32_t after = unit_after(b, unit);
-    const int64_t end_send = (int64_t)after - argument_at(b, unit);
+    const int64_t end_send = end_send_of(b, unit);
 
-    if (end_send < 0 || end_send >= unit || opcode_at(b, (uint32_t)end_send) != END_SEND
-        || b->marks[end_send] & ASYNC_SITE) {
-        return fail(b, "an END_ASYNC_FOR without an END_SEND of its own");
+    if (end_send < 0 || b->marks[end_send] & ASYNC_SITE) {
+        return 0; /* no compiler does this */
     }
     b->marks[end_send] |= ASYNC_SITE;
     b->most.n_blocks++;
-    return mark_site(b, (uint32_t)end_send, after);
+    return mark_site(b, (uint32_t)end_send, unit_after(b, unit));
 }
 
 /* Where an instruction that jumps leads.  A FOR_ITER's target is passed over by LINE. */
@@ -333,7 +344,8 @@ open_block(walk *w, uint32_t unit)
     *w->open = (block){.first_line_index = w->s->n_flow_lines};
 }
 
-/* Where LINE is placed, whether it can fire there, and whether it may also be passed in silence. */
+/* Where LINE is placed, and whether it can fire there: a place that is only ever reached from its own line is an in-line
+ * target. */
 static void
 see_line(walk *w, uint32_t unit, uint8_t opcode, int32_t line)
 {
@@ -354,12 +366,11 @@ see_line(walk *w, uint32_t unit, uint8_t opcode, int32_t line)
     }
     const bool from_before = w->falls_through && (w->resumed || w->last_line != line);
     const bool from_handling = !w->falls_through && !(marks & FROM_OWN);
-    if (from_before || from_handling || marks & (FROM_OTHER | FROM_BELOW)) {
+    const bool fires = from_before || from_handling || marks & FROM_OTHER;
+    if (fires || marks & FROM_BELOW) {
         s->starts[s->n_starts++] = (line_start){.offset = 2 * unit, .slot = (uint32_t)line};
     }
-    if (marks & FROM_OWN || (w->falls_through && !from_before)) {
-        s->has_inline_targets = true;
-    }
+    s->has_inline_targets = s->has_inline_targets || !fires;
 }
 
 static void
@@ -373,19 +384,33 @@ see_flow_line(walk *w, int32_t line)
     }
 }
 
-/* Ends the block at a site.  The right arm of an `async for` becomes known at its END_ASYNC_FOR. */
+/* Ends the block at a site.  Of an `async for` the END_ASYNC_FOR tells the rest. */
 static void
 add_site(walk *w, uint32_t unit, uint8_t opcode)
 {
-    const uint8_t kind = site_kind_of(opcode);
+    const uint32_t left = left_of(w->b, unit);
+    const bool is_async = opcode == END_SEND;
 
     w->s->sites[w->s->n_sites] = (site){
         .source = 2 * unit,
-        .left = 2 * left_of(w->b, unit),
-        .right = kind == SITE_ASYNC_FOR ? 0 : 2 * (uint32_t)right_of(w->b, unit),
-        .kind = kind,
+        .left = 2 * left,
+        .right = is_async ? 0 : 2 * (uint32_t)right_of(w->b, unit),
+        .kind = is_async && left == unit + 1 ? SITE_ASYNC_COMPREHENSION : site_kind_of(opcode),
     };
     end_block(w, END_SITE, w->s->n_sites++);
+}
+
+static void
+complete_async_site(walk *w, uint32_t unit)
+{
+    const int64_t end_send = end_send_of(w->b, unit);
+    const int64_t index = end_send < 0 ? -1 : shape_site(w->s, 2 * (uint32_t)end_send);
+
+    if (index >= 0 && w->s->sites[index].right == 0) {
+        const uint32_t after = unit_after(w->b, unit);
+        w->s->sites[index].source = 2 * (after - argument_at(w->b, unit));
+        w->s->sites[index].right = 2 * after;
+    }
 }
 
 static void
@@ -400,7 +425,7 @@ see_flow(walk *w, uint32_t unit, uint8_t opcode)
         add_site(w, unit, opcode);
         break;
     case ITERATED:
-        w->s->sites[shape_site(w->s, 2 * (after - distance))].right = 2 * after;
+        complete_async_site(w, unit);
         break;
     case SUSPEND:
     case LEAP:

@@ -35,11 +35,12 @@ typedef enum {
     SITE_IF_NOT_NONE = 3,/* POP_JUMP_IF_NOT_NONE: LEFT None, RIGHT not None */
     SITE_FOR = 4,        /* FOR_ITER: LEFT next item, RIGHT exhausted */
     SITE_ASYNC_FOR = 5,  /* END_ASYNC_FOR, its source the END_SEND: LEFT next item, RIGHT exhausted */
+    SITE_ASYNC_COMPREHENSION = 6, /* the same, but there is no NOT_TAKEN, and so no event tells of LEFT */
 } site_kind;
 
 typedef struct {
-    uint32_t source;                 /* byte offsets, as BRANCH_LEFT and BRANCH_RIGHT report them */
-    uint32_t left;
+    uint32_t source;                 /* byte offsets, as BRANCH_RIGHT reports them, and BRANCH_LEFT ... */
+    uint32_t left;                   /* ... does this one; its source may be another */
     uint32_t right;
     uint32_t left_block;             /* where the arms go in the flow graph */
     uint32_t right_block;
@@ -77,8 +78,8 @@ typedef struct {
     line_start *starts;              /* ascending by offset */
     block *blocks;                   /* ascending by offset; block 0 is the entry */
     int32_t *flow_lines;
-    bool has_inline_targets;         /* LINE is placed where it may be passed in silence, and so never disabled:
-                                        a jump lands within its own line, or an await goes on (not encoded) */
+    bool has_inline_targets;         /* LINE is placed where it can never fire, and so is never disabled: a jump lands
+                                        within its own line, or an await goes on (not encoded) */
 } shape;
 
 typedef struct {
