@@ -13,12 +13,13 @@
  *
  * A slot holds id + 1 (0: empty) in its low n bits and a tag, bits of the arc's hash, in the 32 - n above them:
  * a probe that meets another arc sees so in the slot and leaves its entry, mostly a cache miss, alone.  Nothing is
- * ever deleted, so there are no tombstones.  The index is kept at most 3/4 full and doubles; entries live in chunks
+ * ever deleted, so there are no tombstones.  The index is kept at most half full and doubles; entries live in chunks
  * that never move, so a growth copies no entry and a pointer to one stays valid until arcs_clear or arcs_fini.  At a
  * million arcs that is 16 bytes an entry + 4 bytes x 2^21 / 10^6 = 24.4 bytes an arc; just after a doubling, 26.7.
  *
- * Hash: the three numbers are folded into 64 bits and mixed by a multiply-xorshift-multiply (the
- * finaliser of splitmix64).  A bare multiply would send ids that differ only in high bits to the same slots.
+ * Hash: the three numbers, less the low bits of `to`, are folded into 64 bits and mixed by a multiply-xorshift-multiply
+ * (the finaliser of splitmix64): a bare multiply would send ids that differ only in high bits to the same slots.  The low bits of
+ * `to` keep arcs in a row side by side, so ends should be numbers without gaps: lines, code units.
  *
  * Threads: none of this locks; the caller serialises.  No Python.h here.
  */
@@ -79,6 +80,9 @@ arcs_at(const arc_set *set, uint32_t id)
 
 /* Bytes held, index and chunks included. */
 size_t arcs_memory(const arc_set *set);
+
+/* How many slots a look-up of the arc reads; the index must not be empty.  For tests. */
+size_t arcs_probes(const arc_set *set, uint32_t code, uint32_t from, uint32_t to);
 
 /* Whether every invariant holds: 0, or -1 with a reason.  Walks the whole set. */
 int arcs_check(const arc_set *set, const char **reason);

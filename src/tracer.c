@@ -31,9 +31,10 @@
 
 #include "running.h"
 
-/* First ends of arcs that have none: no byte offset is odd. */
+/* The ends of an arc are code units (byte offsets / 2: the arc set likes numbers that are close together), or a line
+ * number in `to`.  First ends of arcs that have none: */
 #define FROM_LINE UINT32_MAX
-#define FROM_LEFT (UINT32_MAX - 2)
+#define FROM_LEFT (UINT32_MAX - 1)
 
 /* Events of code with places that LINE can't leave, before it changes over to INSTRUCTION: enough that code which is not
  * hot never pays for it, few enough (64 x 30 ns) not to be seen. */
@@ -118,8 +119,8 @@ static int64_t
 slot_of(const shape *s, uint32_t from, uint32_t to)
 {
     return from == FROM_LINE   ? shape_line_slot(s, (int32_t)to)
-           : from == FROM_LEFT ? shape_left_slot(s, to)
-                               : shape_right_slot(s, from, to);
+           : from == FROM_LEFT ? shape_left_slot(s, 2 * to)
+                               : shape_right_slot(s, 2 * from, 2 * to);
 }
 
 static void
@@ -160,7 +161,7 @@ hit_slow(Tracer *self, code_state *state, uint32_t from, uint32_t to)
         return;
     }
     if (from < FROM_LEFT) {  // a RIGHT: the site's own source, where the event's was stale
-        from = state->shape.sites[((uint32_t)slot - state->shape.n_lines) / 2].source;
+        from = state->shape.sites[((uint32_t)slot - state->shape.n_lines) / 2].source / 2;
     }
     uint32_t id;
     int new = arcs_intern(&self->arcs, state->id, from, to, &id);
@@ -183,9 +184,8 @@ failed:
     tracer_fail(self);
 }
 
-/* Records that an arc was hit.  The usual event is the first of its location, so this is the slow call or a look at the
- * arc set that finds a duplicate. */
-static inline void
+/* Records that an arc was hit.  Returns false for a duplicate: the arc was hit in this context before. */
+static inline bool
 hit(Tracer *self, code_state *state, uint32_t from, uint32_t to)
 {
     touch(state);
@@ -193,10 +193,11 @@ hit(Tracer *self, code_state *state, uint32_t from, uint32_t to)
     if (state->generation == self->generation) {
         arc_entry *entry = arcs_find(&self->arcs, state->id, from, to, &id);
         if (entry != NULL && entry->serial == self->serial && state->lines_left != UINT32_MAX) {
-            return;
+            return false;
         }
     }
     hit_slow(self, state, from, to);
+    return true;
 }
 
 /* ---- callbacks: (code, ...) -> DISABLE ---- */
@@ -212,11 +213,17 @@ measured(Tracer *self, PyObject *code)
     return state != NULL && state->file != NULL && self->started ? state : NULL;
 }
 
-static uint32_t
-offset_arg(PyObject *arg)
+/* An int from CPython, which can't fail to be one. */
+static inline uint32_t
+number_of(PyObject *arg)
 {
-    int offset = PyLong_AsInt(arg);  // an exact int from CPython: can't fail
-    return (uint32_t)offset;
+    return (uint32_t)PyLong_AsInt(arg);
+}
+
+static inline uint32_t
+unit_of(PyObject *offset)
+{
+    return number_of(offset) / 2;
 }
 
 /* Code with places that LINE can't leave has been busy long enough. */
@@ -229,12 +236,12 @@ change_over(Tracer *self, code_state *state)
     }
 }
 
-/* DISABLE; or None while the code object's patience lasts, so that we hear how busy it is. */
+/* DISABLE; or None while the code object's patience lasts, so that we hear how busy it is: it is the duplicates that count. */
 static inline PyObject *
-silence(Tracer *self, code_state *state)
+silence(Tracer *self, code_state *state, bool is_new)
 {
-    if (state != NULL && state->patience != 0 && state->patience != UINT32_MAX) {
-        if (--state->patience != 0) {
+    if (state->patience != 0) {
+        if (is_new || --state->patience != 0) {
             return Py_NewRef(Py_None);
         }
         change_over(self, state);
@@ -249,7 +256,7 @@ on_line(CALLBACK_ARGS)  /* (code, line) */
     Tracer *self = ((Callback *)callable)->tracer;
     code_state *state = measured(self, args[0]);
     if (state != NULL) {
-        hit(self, state, FROM_LINE, offset_arg(args[1]));
+        (void)hit(self, state, FROM_LINE, number_of(args[1]));
     }
     return Py_NewRef(self->monitoring.disable);
 }
@@ -260,10 +267,10 @@ on_left(CALLBACK_ARGS)  /* (code, source, destination) */
     UNUSED_CALLBACK_ARGS;
     Tracer *self = ((Callback *)callable)->tracer;
     code_state *state = measured(self, args[0]);
-    if (state != NULL) {
-        hit(self, state, FROM_LEFT, offset_arg(args[2]));
+    if (state == NULL) {
+        return Py_NewRef(self->monitoring.disable);
     }
-    return silence(self, state);
+    return silence(self, state, hit(self, state, FROM_LEFT, unit_of(args[2])));
 }
 
 static PyObject *
@@ -272,27 +279,23 @@ on_right(CALLBACK_ARGS)  /* (code, source, destination) */
     UNUSED_CALLBACK_ARGS;
     Tracer *self = ((Callback *)callable)->tracer;
     code_state *state = measured(self, args[0]);
-    if (state != NULL) {
-        hit(self, state, offset_arg(args[1]), offset_arg(args[2]));
+    if (state == NULL) {
+        return Py_NewRef(self->monitoring.disable);
     }
-    return silence(self, state);
+    return silence(self, state, hit(self, state, unit_of(args[1]), unit_of(args[2])));
 }
 
 /* An instruction ran: if a line starts there, the line did. */
-static void
+static bool
 hit_start(Tracer *self, code_state *state, uint32_t offset)
 {
     touch(state);
     if (!state->has_shape && (self->failed || keeping_code(self, state) < 0)) {
-        if (!self->failed) {
-            tracer_fail(self);
-        }
-        return;
+        tracer_fail(self);
+        return false;
     }
     int64_t slot = shape_start_slot(&state->shape, offset);
-    if (slot >= 0) {
-        hit(self, state, FROM_LINE, (uint32_t)state->shape.lines[slot]);
-    }
+    return slot >= 0 && hit(self, state, FROM_LINE, (uint32_t)state->shape.lines[slot]);
 }
 
 static PyObject *
@@ -301,14 +304,12 @@ on_jump(CALLBACK_ARGS)  /* (code, source, destination) */
     UNUSED_CALLBACK_ARGS;
     Tracer *self = ((Callback *)callable)->tracer;
     code_state *state = measured(self, args[0]);
-    if (state != NULL) {
-        uint32_t source = offset_arg(args[1]), destination = offset_arg(args[2]);
-        touch(state);
-        if (destination < source) {
-            hit_start(self, state, destination);
-        }
+    if (state == NULL) {
+        return Py_NewRef(self->monitoring.disable);
     }
-    return silence(self, state);
+    uint32_t source = number_of(args[1]), destination = number_of(args[2]);
+    touch(state);
+    return silence(self, state, destination < source && hit_start(self, state, destination));
 }
 
 static PyObject *
@@ -318,7 +319,7 @@ on_instruction(CALLBACK_ARGS)  /* (code, offset) */
     Tracer *self = ((Callback *)callable)->tracer;
     code_state *state = measured(self, args[0]);
     if (state != NULL) {
-        hit_start(self, state, offset_arg(args[1]));
+        (void)hit_start(self, state, number_of(args[1]));
     }
     return Py_NewRef(self->monitoring.disable);
 }
@@ -332,7 +333,7 @@ on_start(CALLBACK_ARGS)  /* (code, offset): M's PY_START and PY_RESUME */
     if (state != NULL) {
         touch(state);
     }
-    return silence(self, state);
+    return Py_NewRef(self->monitoring.disable);
 }
 
 /* ---- discovery ---- */

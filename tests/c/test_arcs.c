@@ -238,7 +238,7 @@ test_memory_per_arc(void)
     const double at_a_million = (double)arcs_memory(&set) / 1e6;
     printf("    bytes an arc at a million %.2f, at worst %.2f\n", at_a_million, worst);
     CHECK(at_a_million <= 24.5);
-    CHECK(worst <= 28);
+    CHECK(worst <= 33); /* just after the index has doubled */
     arcs_fini(&set);
 }
 
@@ -339,45 +339,32 @@ static const key_family FAMILIES[] = {
     {"same sums", same_sums},
 };
 
-/* What a look-up of an absent arc costs, in slots: on average over all slots, and at most. */
-static void
-measure_probes(const arc_set *set, double *average, size_t *longest)
-{
-    const size_t n_slots = (size_t)1 << set->log2_slots;
-    size_t run = 0;
-    double sum = 0;
-
-    *longest = 0;
-    for (size_t i = 0; i < 2 * n_slots; i++) { /* twice around: a run may span the end */
-        const size_t slot = 2 * n_slots - 1 - i;
-        run = set->index[slot % n_slots] == 0 ? 0 : run + 1;
-        *longest = run > *longest ? run : *longest;
-        sum += slot < n_slots ? (double)(run + 1) : 0;
-    }
-    *average = sum / (double)n_slots;
-}
-
-/* At a load of 3/4, linear probing meets (1 + 1/(1 - 3/4)^2) / 2 = 8.5 slots on average if the hash is as good as
- * random, and runs of some hundred slots at most. */
+/* At a load of 1/2, linear probing meets (1 + 1/(1 - 1/2)^2) / 2 = 2.5 slots on average for an arc that is absent, and
+ * some dozens at most, if the hash is as good as random.  Rows of arcs may not be much worse. */
 static void
 test_probes_are_short(void)
 {
     for (size_t f = 0; f < sizeof(FAMILIES) / sizeof(FAMILIES[0]); f++) {
         arc_set set;
-        double average;
-        size_t longest;
+        size_t sum = 0, longest = 0;
         arcs_init(&set, NULL);
-        const uint32_t n = 3u << 15; /* fills 2^17 slots as far as they are let */
+        const uint32_t n = 1u << 16; /* fills 2^17 slots as far as they are let */
         for (uint32_t i = 0; i < n; i++) {
             const arc_entry key = FAMILIES[f].key(i);
             uint32_t id;
             CHECK(arcs_intern(&set, key.code, key.from, key.to, &id) == 1);
         }
         CHECK(set.log2_slots == 17);
-        measure_probes(&set, &average, &longest);
+        for (uint32_t i = n; i < 2 * n; i++) { /* absent, but of the same family */
+            const arc_entry key = FAMILIES[f].key(i);
+            const size_t probes = arcs_probes(&set, key.code, key.from, key.to);
+            sum += probes;
+            longest = probes > longest ? probes : longest;
+        }
+        const double average = (double)sum / n;
         printf("    %-24s probes: average %5.2f, longest %3zu\n", FAMILIES[f].name, average, longest);
-        CHECK(average < 12);
-        CHECK(longest < 1000);
+        CHECK(average < 4);
+        CHECK(longest < 200);
         arcs_fini(&set);
     }
 }
@@ -416,9 +403,9 @@ test_check_sees_damage(void)
     set.n_entries++;
     CHECK(arcs_check(&set, &reason) == -1 && reason != NULL);
     set.n_entries--;
-    set.n_chunks++;
+    set.n_chunks += 2;
     CHECK(arcs_check(&set, &reason) == -1 && reason != NULL);
-    set.n_chunks--;
+    set.n_chunks -= 2;
     check_consistent(&set);
     arcs_fini(&set);
 }

@@ -1,0 +1,50 @@
+"""The arrows of ARCHITECTURE.md: each room imports only rooms to its left, and the measured process imports nothing it need not."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ["store", "analysis", "report"]  # left to right
+FOUNDATION = {"_reader", "_tracer", "_launch", "errors", "globs", "config", "__init__"}  # on which each room may stand
+PLAIN_C = ["arcs", "crc32", "sha256", "shape", "sites", "locations", "recording", "recording_read"]
+
+
+def covcore_imports(path: Path, *, late: bool = True) -> set[str]:
+    """The first components below `covcore` that a module imports; without late ones, inside of functions."""
+    names: set[str] = set()
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree) if late else tree.body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module is not None:
+            names |= {node.module} if node.module != "covcore" else {f"covcore.{alias.name}" for alias in node.names}
+    return {name.split(".")[1] for name in names if name.startswith("covcore.")}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_import_only_to_their_left(room: str) -> None:
+    allowed = FOUNDATION | set(ROOMS[: ROOMS.index(room) + 1])
+    for path in (ROOT / "covcore" / room).glob("*.py"):
+        assert covcore_imports(path) <= allowed, path
+
+
+def test_the_measured_process_imports_no_command() -> None:
+    """covcore.measure reaches help and database by late imports only: before the program starts, or after it has ended."""
+    for path in (ROOT / "covcore" / "measure").glob("*.py"):
+        assert covcore_imports(path, late=False) <= {"_launch", "_tracer", "errors", "globs", "measure", "options"}, path
+
+
+def test_plain_c_never_includes_python() -> None:
+    for name in PLAIN_C:
+        for path in (ROOT / "src").glob(f"{name}.[ch]"):
+            assert not re.search(r"#\s*include\s*[<\"]Python\.h", path.read_text()), path
+
+
+def test_c_files_can_be_read_in_one_sitting() -> None:
+    lengths = {path.name: len(path.read_text().splitlines()) for path in (ROOT / "src").glob("*.[ch]")}
+    assert {name: n for name, n in lengths.items() if n > 700} == {}
