@@ -7,6 +7,7 @@ from types import CodeType
 from typing import TYPE_CHECKING, NamedTuple
 
 from covcore._reader import decode_shape, describe
+from covcore.store.shapes import flags
 
 if TYPE_CHECKING:
     from covcore._reader import Shape
@@ -32,6 +33,12 @@ class Code(NamedTuple):
         name = self.name
         return not name.startswith("<") or name == "<module>"
 
+    def fits(self, n_lines: int) -> bool:
+        """Whether it can be of a text of so many lines: whoever compiles an AST may have numbered it otherwise."""
+        lines, sites, _ = self.shape
+        last = max(self.first_line, lines[-1] if lines else 0, max((site[6] for site in sites), default=0))
+        return self.first_line >= 0 and last <= n_lines
+
     def hit_lines(self) -> Iterator[int]:
         """The physical lines with a LINE event."""
         return compress(self.shape[0], self.hits)
@@ -46,8 +53,7 @@ def recorded(qualname: str, first_line: int, shape: Shape, bits: bytes) -> Code:
         shape: its shape, decoded.
         bits: bitmap over its slots; slot 0 is bit 0x80 of byte 0.
     """
-    digits = f"{int.from_bytes(bits):0{8 * len(bits)}b}"
-    return Code(qualname, first_line, shape, [digit == "1" for digit in digits])
+    return Code(qualname, first_line, shape, [flag == "1" for flag in flags(bits)])
 
 
 def whole(text: str, ran: Sequence[Code], optimize: int = -1) -> list[Code]:

@@ -69,6 +69,7 @@ def analyse(text: str, ran: Sequence[Code], rules: Rules, optimize: int = -1) ->
     try:
         with warnings.catch_warnings(action="ignore"):  # the program's own run has shown them
             tree = ast.parse(text)
+            ran = [code for code in ran if code.fits(text.count("\n") + 1)]
             all_codes = codes.whole(text, ran, optimize)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         where = f" at line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
