@@ -111,7 +111,10 @@ compile_command(PyObject *source)
     const char *text = PyUnicode_AsUTF8(source);
     PyObject *name = PyUnicode_FromString("<string>");
     PyObject *code = NULL, *keep = NULL, *kept = NULL;
-    if (text != NULL && name != NULL) {
+    if (text == NULL) {
+        PySys_WriteStderr("Unable to decode the command from the command line:\n");
+    }
+    else if (name != NULL) {
         PyCompilerFlags flags = no_flags;
         flags.cf_flags = PyCF_IGNORE_COOKIE;
         code = Py_CompileStringObject(text, name, Py_file_input, &flags, -1);

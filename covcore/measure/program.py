@@ -44,7 +44,8 @@ class Program:
         self.needs_runpy = False
         self.main: ModuleType | None = None
         self.function: Callable[[str], int] = _launch.run_command
-        self.argument = program = command.program or ""
+        program = command.program or ""
+        self.argument = dedent(program) if command.kind == "-c" else program
         self.arguments = [command.kind or program, *command.arguments]
         if command.kind == "-m":
             self.function, self.needs_runpy = _launch.run_module, True
@@ -59,7 +60,7 @@ class Program:
         global _former_main
         _former_main = sys.modules["__main__"]
         if sys.path and sys.path[0] == _own_place(_former_main):
-            del sys.path[0]
+            sys.path_importer_cache.pop(sys.path.pop(0), None)
         if self.place is not None and ((self.needs_runpy and self.path) or not sys.flags.safe_path):
             sys.path.insert(0, self.place)
         sys.argv[:] = self.arguments
@@ -102,6 +103,15 @@ class Program:
             self.place = os.path.dirname(os.path.realpath(path, strict=True))
         except OSError:  # such as /dev/fd/63 for a pipe
             self.place = os.path.dirname(path)
+
+
+def dedent(source: str) -> str:
+    """Source text without the white space that all its lines begin with, as `python -c` has it."""
+    lines = [line if line.strip(" \t") else "" for line in source.split("\n")]
+    indents = [line[: len(line) - len(line.lstrip(" \t"))] for line in lines if line]
+    low, high = min(indents, default=""), max(indents, default="")
+    margin = next((i for i in range(len(low)) if low[i] != high[i]), len(low))
+    return "\n".join(line[margin:] for line in lines) if margin else source
 
 
 # The module whose frame started us.  The interpreter goes on using its dictionary, of which it holds no reference, once

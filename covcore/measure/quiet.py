@@ -81,8 +81,8 @@ class undisturbed:
 
     def _is_genuine(self, name: str) -> bool:
         """Whether the module of this name is the standard library's."""
-        if name in sys.builtin_module_names:
-            return True
+        if name in ("sys", "builtins"):
+            return True  # there is but one
         module = sys.modules[name]
         if not isinstance(module, type(sys)):
             return False

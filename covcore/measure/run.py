@@ -56,4 +56,6 @@ class ProgramSession(Session):
         self.program = program
 
     def _program_began(self) -> bool:
-        return self.program.has_begun()
+        begun = self.program.has_begun()
+        self.program.main = None  # its objects are to be finalized when they would be without us
+        return begun

@@ -1,0 +1,86 @@
+"""A folder to run commands in."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+TIMEOUT = 60  # seconds: a command that hangs fails
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a process ended: `status` is negative for a signal, as subprocess has it."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+class Place:
+    """An empty folder, with commands that run in it by the interpreter that runs the tests.
+
+    data: the path of the database, outside of the folder so that programs do not find it there
+    """
+
+    def __init__(self, folder: Path, data: Path) -> None:
+        self.folder = folder
+        self.data = data
+        self.environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PYTHON", "COVCORE", "COVERAGE", "PYTEST", "COLUMNS"))
+        } | {"COVCORE_DATA": str(data), "PYTHON_COLORS": "0"}
+
+    def write(self, name: str, text: str | bytes) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    def python(self, *arguments: str | Path, stdin: str = "", **environment: str) -> Outcome:
+        """Run the bare interpreter."""
+        return self.run(sys.executable, *arguments, stdin=stdin, **environment)
+
+    def run(self, *command: str | Path, stdin: str = "", **environment: str) -> Outcome:
+        process = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment | environment,
+            input=stdin.encode(),
+            capture_output=True,
+            timeout=TIMEOUT,
+        )
+        return Outcome(process.returncode, *(os.fsdecode(text) for text in (process.stdout, process.stderr)))
+
+    def covcore(
+        self, *arguments: str | Path, stdin: str = "", options: Sequence[str] = (), **environment: str
+    ) -> Outcome:
+        """Run covcore.
+
+        options: of the interpreter
+        """
+        return self.python(*options, "-m", "covcore", *arguments, stdin=stdin, **environment)
+
+    def lines(self, data: Path | None = None) -> dict[str, set[int]]:
+        """What the database says: {file name: numbers of the lines that ran}."""
+        lines: dict[str, set[int]] = {}
+        with sqlite3.connect(data or self.data) as connection:
+            for path, line in connection.execute("SELECT path, line FROM line WHERE hit"):
+                lines.setdefault(os.path.basename(os.fsdecode(path)), set()).add(line)
+        connection.close()
+        return lines
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return Place(folder, tmp_path / "elsewhere" / "data")
