@@ -121,11 +121,10 @@ class Database:
         """
         if not check_header(path):
             raise CovcoreError(f"{path} is empty: remove it, then `covcore run ...`")
-        uri = "".join(
-            chr(byte) if byte in SAFE_IN_URI else f"%{byte:02X}" for byte in os.fsencode(os.path.abspath(path))
-        )
+        quoted = "".join(chr(byte) if byte in SAFE_IN_URI else f"%{byte:02X}" for byte in os.fsencode(path))
+        uri = f"file:{'//' if path.startswith('/') else ''}{quoted}?mode=ro&immutable=1"
         with Reading(path):
-            connection = sqlite3.connect(f"file:{uri}?mode=ro&immutable=1", uri=True, isolation_level=None)
+            connection = sqlite3.connect(uri, uri=True, isolation_level=None)
             try:
                 harden(connection)
                 check_schema(connection)

@@ -18,26 +18,26 @@ class Lock:
     either, or nobody can be kept from it.
     """
 
-    __slots__ = ("descriptor", "path", "shared")
+    __slots__ = ("descriptor", "folder", "path", "shared")
 
     def __init__(self, folder: str, *, shared: bool = False) -> None:
         """folder: of the recordings; made where it is missing, unless shared."""
-        self.path = os.path.join(folder, "lock")
+        self.folder = folder
+        self.path = f"{folder}/lock"
         self.shared = shared
         self.descriptor = -1
 
     def __enter__(self) -> None:
         """Wait for the lock.  Raises CovcoreError if another process keeps it for PATIENCE seconds."""
-        give_up = time.monotonic() + PATIENCE
+        n_tries = 0
         while (descriptor := self._open()) >= 0:
             self.descriptor = descriptor
             while not self._take():
-                if time.monotonic() > give_up:
+                if n_tries > PATIENCE / WAIT:
                     self.__exit__()
-                    raise CovcoreError(
-                        f"another covcore command holds {self.path}: end it, or wait for it, and try again"
-                    )
+                    raise CovcoreError(f"another covcore command holds {self.path}: wait until it ends, or end it")
                 time.sleep(WAIT)
+                n_tries += 1
             if self._is_there():
                 return
             self.__exit__()  # `covcore erase` removed the file while we waited
@@ -52,7 +52,9 @@ class Lock:
     def _open(self) -> int:
         if not self.shared:
             try:
-                os.makedirs(os.path.dirname(self.path), exist_ok=True)
+                os.mkdir(self.folder)
+            except FileExistsError:
+                pass
             except OSError:
                 return -1
         for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):

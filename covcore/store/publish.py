@@ -128,7 +128,7 @@ def write_database(data: str, union: Union, replaced: Iterable[str]) -> int:
     Raises:
         Unwritable: the old one is as before.
     """
-    path = os.path.realpath(data)  # the user's own link may lead elsewhere: it stays
+    path = os.path.realpath(data) if os.path.islink(data) else data  # a link stays, and what it leads to is replaced
     new = path + UNFINISHED
     try:
         descriptor = create(new, path)
@@ -138,7 +138,7 @@ def write_database(data: str, union: Union, replaced: Iterable[str]) -> int:
         finally:
             os.close(descriptor)
         os.rename(new, path)
-        sync_folder(os.path.dirname(path))
+        sync_folder(path.rpartition("/")[0] or "/")
         return n_malformed
     except (OSError, sqlite3.Error) as error:
         remove(new)

@@ -120,7 +120,7 @@ def find(folders: Iterable[str]) -> list[Found]:
         for name in names:
             stem, _, number = name.rpartition(".")
             if stem and number.isascii() and number.isdigit() and len(number) < 10:
-                segments.setdefault(stem, []).append((int(number), os.path.join(folder, name)))
+                segments.setdefault(stem, []).append((int(number), f"{folder}/{name}"))
     found = []
     for name, numbered in segments.items():
         try:
