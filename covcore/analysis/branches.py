@@ -23,10 +23,12 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from covcore.analysis.codes import Code
-from covcore.analysis.outline import EXIT, Outline
+from covcore.analysis.outline import Outline
 
 GOTO, SITE, RETURN, RAISE = range(4)  # how a block ends: src/sites.h
 ASYNC_FOR = 5  # the kind of site that has the position of a whole `async for`, not that of its iterator
+
+RAISED = 0  # stands for an exception where a line is expected
 
 type Branch = tuple[int, int]  # from a logical line to a logical line, or to minus the first line of the code it leaves
 
@@ -51,16 +53,25 @@ def find(codes: Iterable[Code], outline: Outline, run: AbstractSet[int]) -> Bran
     taken: set[Branch] = set()
     for code in codes:
         if code.holds_statements:
-            for line, to, hit in _branches_of(code, outline):
-                possible[line].add(to)
+            for line, to, hit, is_branch in _ways_of(code, outline):
+                if is_branch:
+                    possible[line].add(to)
                 if hit and (to < 0 or to in run):
                     taken.add((line, to))
     chosen = {line: targets for line, targets in possible.items() if len(targets) > 1}
-    return Branches(chosen, {branch for branch in taken if branch[0] in chosen})
+    return Branches(chosen, {(line, to) for line, to in taken if to in chosen.get(line, ())})
 
 
-def _branches_of(code: Code, outline: Outline) -> Iterator[tuple[int, int, bool]]:
-    """Yield (from, to, whether the arm was hit) for each arm of each decision, and for one-line definitions."""
+class _Way(NamedTuple):
+    """What an arm of a decision leads to, or a one-line definition."""
+
+    line: int
+    to: int
+    hit: bool
+    is_branch: bool = True  # False: it is no branch by itself, but takes one that leads to the same place
+
+
+def _ways_of(code: Code, outline: Outline) -> Iterator[_Way]:
     flow = _Flow(code, outline)
     lines, sites, _ = code.shape
     for number, line in flow.deciding.items():
@@ -68,13 +79,16 @@ def _branches_of(code: Code, outline: Outline) -> Iterator[tuple[int, int, bool]
         slot = len(lines) + 2 * number
         for arm, block in enumerate(sites[number][3:5]):
             hit = bool(code.hits) and code.hits[slot + arm]
-            for to in flow.next_lines(block, line, decision.passed_over, decision.raised):
-                yield line, to, hit
+            for to in flow.next_lines(block, line, decision.passed_over):
+                if to != RAISED:
+                    yield _Way(line, to, hit)
+                elif decision.raised is not None:
+                    yield _Way(line, decision.raised or flow.exit, hit, decision.raises)
     if outline.one_liners:
         yield from _one_liners_of(code, flow, outline)
 
 
-def _one_liners_of(code: Code, flow: _Flow, outline: Outline) -> Iterator[tuple[int, int, bool]]:
+def _one_liners_of(code: Code, flow: _Flow, outline: Outline) -> Iterator[_Way]:
     lines = code.shape[0]
     run = {outline.first[line] for line, hit in zip(lines, code.hits, strict=False) if hit}
     for line in {outline.first[line] for line in lines} & outline.one_liners.keys():
@@ -82,9 +96,11 @@ def _one_liners_of(code: Code, flow: _Flow, outline: Outline) -> Iterator[tuple[
         if (definition.name, definition.first_line) != (code.name, code.first_line):
             targets = flow.lines_after(line, definition.passed_over)
         else:  # this is the code of its body
-            targets = {flow.exit} & flow.next_lines(0, line, definition.passed_over, definition.raised)
-        for to in targets:
-            yield line, to, line in run
+            targets = flow.next_lines(0, line, definition.passed_over)
+            if definition.raises and RAISED in targets:
+                targets.add(flow.exit)
+        for to in targets - {RAISED}:
+            yield _Way(line, to, line in run)
 
 
 class _Flow:
@@ -109,16 +125,17 @@ class _Flow:
             ):
                 self.deciding[number] = first[line]
 
-    def next_lines(self, block: int, here: int, passed_over: AbstractSet[int], raised: int | None = None) -> set[int]:
+    def next_lines(self, block: int, here: int, passed_over: AbstractSet[int]) -> set[int]:
         """The lines that a way from the start of a block reaches first; none if it meets a site that decides `here`.
 
         Args:
             block: number of a block.
             here: the logical line of the statement that the way starts from.
             passed_over: logical lines that do not count as reached.
-            raised: where a way goes that ends in a `raise` on `here`; None: nowhere.
+
+        Returns:
+            Logical lines, `exit`, and RAISED if a way ends in an exception.
         """
-        end_of_raise = self.exit if raised == EXIT else raised
         found: set[int] = set()
         seen: set[int] = set()
         ways = [block]
@@ -126,9 +143,7 @@ class _Flow:
             block = ways.pop()
             if block not in seen:
                 seen.add(block)
-                end = self._go_on(self._blocks[block][2], block, here, passed_over, found, ways)
-                if end == RAISE and end_of_raise is not None:
-                    found.add(end_of_raise)
+                self._go_on(self._blocks[block][2], block, here, passed_over, found, ways)
         return found
 
     def lines_after(self, here: int, passed_over: AbstractSet[int]) -> set[int]:
@@ -151,19 +166,13 @@ class _Flow:
         passed_over: AbstractSet[int],
         found: set[int],
         ways: list[int],
-    ) -> int | None:
-        """Follow the rest of a block.
-
-        Adds the line that it reaches to `found`, or the blocks that come next to `ways`.
-
-        Returns:
-            How the block ends; None if a line was reached before.
-        """
+    ) -> None:
+        """Follow the rest of a block: add what it reaches to `found`, or the blocks that come next to `ways`."""
         for line in lines:
             statement = self._first[line]
             if statement not in (here, self._own_header) and statement not in passed_over:
                 found.add(statement)
-                return None
+                return
         end, target, _ = self._blocks[block]
         if end == GOTO:
             ways.append(target)
@@ -171,4 +180,5 @@ class _Flow:
             ways += self._sites[target][3:5]
         elif end == RETURN:
             found.add(self.exit)
-        return end
+        elif end == RAISE:
+            found.add(RAISED)

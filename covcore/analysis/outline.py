@@ -20,6 +20,7 @@ class Around(NamedTuple):
 
     withs: frozenset[int] = frozenset()  # logical lines of the with statements: their exits have these lines
     raised: int | None = None  # where an exception goes: a logical line, EXIT, or None where coverage.py counts none
+    in_finally: bool = False
 
 
 class Decision(NamedTuple):
@@ -28,7 +29,8 @@ class Decision(NamedTuple):
     start: Position  # of what is tested: test, iterator, or pattern with its guard
     end: Position
     passed_over: frozenset[int]  # logical lines that are run through on the way to the next statement
-    raised: int | None  # if its body is on the same line and ends in `raise`: where that goes, else None
+    raises: bool  # its body is on the same line and ends in `raise`
+    raised: int | None  # where ways go that end in that `raise`, or in the exception under way of a `finally`
 
 
 class Region(NamedTuple):
@@ -48,7 +50,7 @@ class OneLiner(NamedTuple):
     name: str
     first_line: int  # of its code object
     passed_over: frozenset[int]  # logical lines of its decorators and of the with statements around it
-    raised: int | None  # as in Decision
+    raises: bool  # whether it is a function whose body ends in `raise`
 
 
 class Outline:
@@ -157,13 +159,16 @@ class Outline:
     def _decide(self, line: int, test: ast.expr, body: list[ast.stmt], around: Around) -> None:
         end = _end(test)
         line = self._header(line, end, body)
-        start = test.lineno, test.col_offset
-        self.decisions[line] = Decision(start, end, around.withs, self._raised(body, around.raised))
+        self._note_decision(line, (test.lineno, test.col_offset), end, body, around)
 
-    def _raised(self, body: list[ast.stmt], to: int | None) -> int | None:
-        """Where the `raise` goes that a body on the header's line ends in."""
-        is_one_line = body[0].lineno <= self._logical[1]  # as of the header, which was noted last
-        return to if is_one_line and isinstance(body[-1], ast.Raise) else None
+    def _note_decision(self, line: int, start: Position, end: Position, body: list[ast.stmt], around: Around) -> None:
+        raises = self._raises(body)
+        raised = around.raised if raises or around.in_finally else None
+        self.decisions[line] = Decision(start, end, around.withs, raises, raised)
+
+    def _raises(self, body: list[ast.stmt]) -> bool:
+        """Whether the body of the header that was noted last is on the same line and ends in `raise`."""
+        return body[0].lineno <= self._logical[1] and isinstance(body[-1], ast.Raise)
 
     def _visit_match(self, node: ast.Match, around: Around) -> None:
         self._logical_line(node.lineno, self.header_end(_end(node.subject), (self.case_line(node.cases[0]), 0)))
@@ -172,7 +177,7 @@ class Outline:
             end = _end(case.guard or pattern)
             line = self.case_line(case)
             logical = self._header(line, end, case.body)
-            self.decisions[logical] = Decision((line, 0), end, around.withs, self._raised(case.body, around.raised))
+            self._note_decision(logical, (line, 0), end, case.body, around)
             self._visit(case.body, around)
 
     def case_line(self, case: ast.match_case) -> int:
@@ -197,7 +202,7 @@ class Outline:
             self._header(handler.lineno, after, handler.body)
             self._visit(handler.body, afterwards)
         self._visit(node.orelse, afterwards)
-        self._visit(node.finalbody, around)
+        self._visit(node.finalbody, around._replace(in_finally=True))
 
     def _visit_definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, around: Around) -> None:
         decorators = [self._logical_line(d.lineno, _end(d)[0]) for d in node.decorator_list]
@@ -207,13 +212,13 @@ class Outline:
         self._names.append(node.name)
         kind = "class" if isinstance(node, ast.ClassDef) else "function"
         self.regions.append(Region(kind, ".".join(self._names), first, node.lineno, body[0].lineno, end))
-        inside = Around(raised=None if kind == "class" else EXIT)
         if body[0].lineno <= self._logical[1]:
             passed_over = around.withs.union(decorators)
-            self.one_liners[header] = OneLiner(node.name, first, passed_over, self._raised(body, inside.raised))
+            raises = kind == "function" and self._raises(body)
+            self.one_liners[header] = OneLiner(node.name, first, passed_over, raises)
         else:
             self._note_docstring(body)
-        self._visit(body, inside)
+        self._visit(body, Around(raised=None if kind == "class" else EXIT))
         self._names.pop()
 
 
