@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Makes the tables, once in a process (3 us).  Call it before crc32_update; any thread may. */
+/* Makes the tables, once in a process (8 us).  Call it before crc32_update; any thread may. */
 void crc32_prepare(void);
 
 /* The checksum of what `crc` is the checksum of (0: of nothing) and then these bytes. */

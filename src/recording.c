@@ -248,9 +248,9 @@ int (*recording_fallocate)(int fd, int64_t n_bytes) = allocate;
  *                                  20 KB of 256 KB   4 MB of 16 MB   16 MB of 16 MB
  *      fallocate alone                   154              6001            15862
  *      MAP_POPULATE                      172                              17740
- *      MADV_POPULATE_WRITE              > 154                             14843     (256 KB ahead)
+ *      MADV_POPULATE_WRITE               299                              14843     (256 KB ahead)
  *      the first 64 KB written            77
- *      all written, 256 KB a time        112              2934             4178
+ *      all written, 256 KB a time        122              2934             4178
  *
  * The first segment is written in part only: a small process should not make the disk write 256 KB. */
 static int
