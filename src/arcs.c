@@ -26,8 +26,8 @@ static const uint32_t MOST_ENTRIES = UINT32_MAX - 1; /* the largest id + 1 is th
  * event without, 75 with it, CPython's share included).  The hash is of what they share: 96 bits to 64, then
  * splitmix64's finaliser without its last xorshift, which only serves low bits: a line of the index is taken from the top.
  *
- * Probing goes from line to line at the same place, so that a row that meets another one walks beside it, not through
- * it; after STRIDES lines it goes slot by slot, so that it ends. */
+ * Probing goes from line to line of the index at the same place, so that a row that meets another one steps over it, not
+ * through it; after STRIDES lines it goes slot by slot, so that it ends. */
 enum { LINE_LOG2 = 4, LINE_MASK = (1 << LINE_LOG2) - 1, STRIDES = 64 };
 
 static inline uint64_t
@@ -49,13 +49,15 @@ home_slot(const arc_set *set, uint64_t hash, uint32_t to)
     return (slot & ~(size_t)LINE_MASK) | ((slot + to) & LINE_MASK);
 }
 
-/* The slot to look at after n others. */
+/* The slot to look at after n others: an odd number of index lines further, which the hash gives, so that rows that meet
+ * once go apart (stepping to the next line: 8.5 slots for an absent arc at full load; so: 4.0). */
 static inline size_t
-next_slot(const arc_set *set, size_t slot, unsigned n)
+next_slot(const arc_set *set, uint64_t hash, size_t slot, unsigned n)
 {
     const size_t last = ((size_t)1 << set->log2_slots) - 1;
+    const size_t lines = ((size_t)(hash >> 8) & 0x3FFFF) | 1;
 
-    return (slot + (n < STRIDES ? (size_t)1 << LINE_LOG2 : 1)) & last;
+    return (slot + (n < STRIDES ? lines << LINE_LOG2 : 1)) & last;
 }
 
 /* The bits of a slot that hold id + 1; the tag is above them. */
@@ -81,7 +83,7 @@ find_slot(const arc_set *set, uint64_t hash, uint32_t code, uint32_t from, uint3
     const uint32_t tag = tag_of(hash, to, ids);
     size_t slot = home_slot(set, hash, to);
 
-    for (unsigned n = 0;; slot = next_slot(set, slot, n++)) {
+    for (unsigned n = 0;; slot = next_slot(set, hash, slot, n++)) {
         const uint32_t held = set->index[slot];
         if (held == 0) {
             return slot;
@@ -118,7 +120,7 @@ make_room(arc_set *set)
 {
     const uint64_t wanted = (uint64_t)set->n_entries + 1;
 
-    if (set->index != NULL && 2 * wanted <= UINT64_C(1) << set->log2_slots &&
+    if (set->index != NULL && 4 * wanted <= UINT64_C(3) << set->log2_slots &&
         wanted <= (uint64_t)set->n_chunks << ARCS_CHUNK_LOG2) {
         return 0;
     }
@@ -156,7 +158,7 @@ place(arc_set *set, uint64_t hash, uint32_t to, uint32_t id)
     size_t slot = home_slot(set, hash, to);
 
     for (unsigned n = 0; set->index[slot] != 0; n++) {
-        slot = next_slot(set, slot, n);
+        slot = next_slot(set, hash, slot, n);
     }
     set->index[slot] = tag | (id + 1);
 }
@@ -217,7 +219,7 @@ grow(arc_set *set)
     if (wanted > MOST_ENTRIES) {
         return -1;
     }
-    if ((set->index == NULL || 2 * wanted > UINT64_C(1) << set->log2_slots) && grow_index(set) < 0) {
+    if ((set->index == NULL || 4 * wanted > UINT64_C(3) << set->log2_slots) && grow_index(set) < 0) {
         return -1;
     }
     if (wanted > (uint64_t)set->n_chunks << ARCS_CHUNK_LOG2 && grow_chunks(set) < 0) {
@@ -293,7 +295,7 @@ arcs_probes(const arc_set *set, uint32_t code, uint32_t from, uint32_t to)
     unsigned n = 0;
 
     for (size_t slot = home_slot(set, hash, to); slot != end; n++) {
-        slot = next_slot(set, slot, n);
+        slot = next_slot(set, hash, slot, n);
     }
     return n + 1;
 }
@@ -314,7 +316,7 @@ check_shape(const arc_set *set)
     if (set->index == NULL) {
         return n_entries == 0 && set->log2_slots == 0 ? NULL : "entries without an index";
     }
-    if (set->log2_slots < FIRST_LOG2_SLOTS || 2 * n_entries > UINT64_C(1) << set->log2_slots) {
+    if (set->log2_slots < FIRST_LOG2_SLOTS || 4 * n_entries > UINT64_C(3) << set->log2_slots) {
         return "index too small";
     }
     size_t n_held = 0;

@@ -13,7 +13,7 @@
  *
  * A slot holds id + 1 (0: empty) in its low n bits and a tag, bits of the arc's hash, in the 32 - n above them:
  * a probe that meets another arc sees so in the slot and leaves its entry, mostly a cache miss, alone.  Nothing is
- * ever deleted, so there are no tombstones.  The index is kept at most half full and doubles; entries live in chunks
+ * ever deleted, so there are no tombstones.  The index is kept at most 3/4 full and doubles; entries live in chunks
  * that never move, so a growth copies no entry and a pointer to one stays valid until arcs_clear or arcs_fini.  At a
  * million arcs that is 16 bytes an entry + 4 bytes x 2^21 / 10^6 = 24.4 bytes an arc; just after a doubling, 26.7.
  *

@@ -238,7 +238,7 @@ test_memory_per_arc(void)
     const double at_a_million = (double)arcs_memory(&set) / 1e6;
     printf("    bytes an arc at a million %.2f, at worst %.2f\n", at_a_million, worst);
     CHECK(at_a_million <= 24.5);
-    CHECK(worst <= 33); /* just after the index has doubled */
+    CHECK(worst <= 28); /* just after the index has doubled */
     arcs_fini(&set);
 }
 
@@ -339,8 +339,8 @@ static const key_family FAMILIES[] = {
     {"same sums", same_sums},
 };
 
-/* At a load of 1/2, linear probing meets (1 + 1/(1 - 1/2)^2) / 2 = 2.5 slots on average for an arc that is absent, and
- * some dozens at most, if the hash is as good as random.  Rows of arcs may not be much worse. */
+/* At a load of 3/4, double hashing meets 1 / (1 - 3/4) = 4 slots on average for an arc that is absent, and some dozens at
+ * most, if the hash is as good as random.  Rows of arcs may not be much worse. */
 static void
 test_probes_are_short(void)
 {
@@ -348,7 +348,7 @@ test_probes_are_short(void)
         arc_set set;
         size_t sum = 0, longest = 0;
         arcs_init(&set, NULL);
-        const uint32_t n = 1u << 16; /* fills 2^17 slots as far as they are let */
+        const uint32_t n = 3u << 15; /* fills 2^17 slots as far as they are let */
         for (uint32_t i = 0; i < n; i++) {
             const arc_entry key = FAMILIES[f].key(i);
             uint32_t id;
@@ -363,8 +363,8 @@ test_probes_are_short(void)
         }
         const double average = (double)sum / n;
         printf("    %-24s probes: average %5.2f, longest %3zu\n", FAMILIES[f].name, average, longest);
-        CHECK(average < 4);
-        CHECK(longest < 200);
+        CHECK(average < 5);
+        CHECK(longest < 150);
         arcs_fini(&set);
     }
 }
