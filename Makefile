@@ -38,7 +38,7 @@ test-py: $(PY:%=.venv/%/.built) ## the Python tests, on each Python or PY=3.14
 test-c: $(patsubst tests/c/%.c,build/c/%,$(wildcard tests/c/test_*.c)) ## the C tests, with sanitizers where the compiler has them
 	@set -e; for test in $^; do echo "$$test"; $$test; done
 
-C_FLAGS = -std=c11 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer -Wall -Wextra -Wconversion -Werror -Isrc
+C_FLAGS = -std=c11 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer -Wall -Wextra -Wconversion -Werror -Isrc -Itests/c
 sanitizers = -fsanitize=address,undefined -fno-sanitize-recover=all
 
 # build/c/test_NAME is made of tests/c/test_NAME.c, src/NAME.c and what a line `// needs: a.c b.c` in the test names of src/;
@@ -75,7 +75,7 @@ run-fuzz_%: build/fuzz/fuzz_%
 
 build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) $(c_files)
 	@mkdir -p $(@D)
-	$(CLANG) -std=c11 -D_GNU_SOURCE -g -O1 -Isrc -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(call c_sources,$(@F),$<)
+	$(CLANG) -std=c11 -D_GNU_SOURCE -g -O1 -Isrc -Itests/c -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(call c_sources,$(@F),$<)
 
 # ---- the code's form
 

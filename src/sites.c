@@ -23,6 +23,7 @@
 #include "sites.h"
 #include "locations.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -206,7 +207,9 @@ mark_landing(builder *b, int64_t from, int64_t to, uint8_t if_own)
     if (to < 0 || to >= b->n_units || !is_instruction(b, (uint32_t)to)) {
         return fail(b, "a jump to where there is no instruction");
     }
-    b->most.n_starts += !(b->marks[to] & (FROM_OTHER | FROM_OWN));
+    const bool is_new = !(b->marks[to] & (FROM_OTHER | FROM_OWN));
+    b->most.n_starts += is_new;
+    b->most.n_lines += is_new;
     b->marks[to] |= b->lines[from] == b->lines[to] ? if_own : FROM_OTHER;
     return 0;
 }
@@ -298,6 +301,7 @@ mark_flow(builder *b, uint32_t unit, uint8_t flow)
 static int
 mark_units(builder *b)
 {
+    (void)mark_leader(b, 0); /* the entry, even where an instruction is that hides */
     for (uint32_t unit = 0; unit < b->n_units; unit++) {
         const uint8_t flow = traits[opcode_at(b, unit)] & FLOW;
         if (flow != PLAIN && mark_flow(b, unit, flow) < 0) {
@@ -361,7 +365,7 @@ see_line(walk *w, uint32_t unit, uint8_t opcode, int32_t line)
     if (line == NO_LINE || !(new_line || landing || (!silent && !w->falls_through))) {
         return;
     }
-    if (new_line && (s->n_lines == 0 || s->lines[s->n_lines - 1] != line)) {
+    if ((new_line || silent) && (s->n_lines == 0 || s->lines[s->n_lines - 1] != line)) {
         s->lines[s->n_lines++] = line;
     }
     const bool from_before = w->falls_through && (w->resumed || w->last_line != line);
@@ -598,6 +602,9 @@ shape_build(shape *out, const shape_source *source, const char **reason)
         shape filled = b.most;
         filled.n_lines = filled.n_sites = filled.n_starts = filled.n_blocks = filled.n_flow_lines = 0;
         walk_units(&b, &filled);
+        assert(filled.n_lines <= b.most.n_lines && filled.n_sites <= b.most.n_sites);
+        assert(filled.n_starts <= b.most.n_starts && filled.n_blocks <= b.most.n_blocks);
+        assert(filled.n_flow_lines <= b.most.n_flow_lines);
         sort_lines(&b, &filled);
         resolve(&b, &filled);
         locate_sites(source, &filled);
