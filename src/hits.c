@@ -1,6 +1,8 @@
 /* hits: see hits.h. */
 #include "hits.h"
 
+#include "recording.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +135,9 @@ mark(hit_table *h, uint32_t code, uint32_t slot)
 {
     uint32_t pattern = h->codes[code].pattern;
 
+    if (slot == NO_SLOT) {
+        return 0;
+    }
     if (pattern == NO_PATTERN || h->patterns[pattern].context != h->context) {
         if (change_pattern(h, code) < 0) {
             return -1;
@@ -162,7 +167,7 @@ hits_arc(hit_table *h, uint32_t code, uint32_t slot)
     if (code >= h->n_codes) {
         return refuse(h, "an arc of an unknown code object");
     }
-    if (slot >= h->codes[code].n_slots) {
+    if (slot >= h->codes[code].n_slots && slot != NO_SLOT) {
         return refuse(h, "an arc that its code object does not have");
     }
     hit_arc *arcs = grown(h->arcs, h->n_arcs, 1, &h->arcs_room, sizeof(*arcs));

@@ -32,6 +32,8 @@
 
 #include "sha256.h"
 
+#define NO_SLOT UINT32_MAX
+
 enum {
     RECORDING_VERSION = 1,
     SEGMENT_HEADER = 512,              /* bytes before the first record */
@@ -48,7 +50,8 @@ typedef enum {
                             name (UTF-8), m bytes of encoded shape (sites.h) */
     RECORD_CONTEXT = 4,  /* CRC; payload: u32 n, u32 m, u32 k, then static label, test id, phase (UTF-8).  What follows
                             is hit under it.  Before the first one: the empty context. */
-    RECORD_ARC = 5,      /* argument: code id; payload: u32 slot, u32 0.  Defines the arc and is its first hit. */
+    RECORD_ARC = 5,      /* argument: code id; payload: u32 slot, u32 0.  Defines the arc and is its first hit.
+                            Slot NO_SLOT: events that fit no slot; the id counts, the hits do not. */
     RECORD_HIT = 6,      /* argument: arc id.  Hit again, under the current context. */
     RECORD_SWITCH = 7,   /* argument: context id.  Back to a context defined before. */
 } record_type;

@@ -53,6 +53,16 @@ shape_line_slot(const shape *s, int32_t line)
 {
     uint32_t low = 0, high = s->n_lines;
 
+    if (high == 0 || line < s->lines[0]) {
+        return -1;
+    }
+    const int64_t most = (int64_t)line - s->lines[0]; /* slots before it, if there is no gap */
+    if (most < high) {
+        if (s->lines[most] == line) {
+            return most;
+        }
+        high = (uint32_t)most;
+    }
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
         if (s->lines[middle] < line) {

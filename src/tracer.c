@@ -40,6 +40,8 @@
  * hot never pays for it, few enough (64 x 30 ns) not to be seen. */
 enum { PATIENCE = 64 };
 
+#define NOT_COUNTED UINT32_MAX
+
 void
 tracer_fail(Tracer *self)
 {
@@ -110,24 +112,36 @@ static inline void
 touch(code_state *state)
 {
     if (state->touched.next == NULL && registry_touch(state)) {
-        state->lines_left = UINT32_MAX;  // counted from the first hit, when the shape is known
+        state->lines_left = NOT_COUNTED;  // until the first hit, when the shape is known
         state->patience = 0;
     }
 }
 
-static int64_t
+static uint32_t
 slot_of(const shape *s, uint32_t from, uint32_t to)
 {
-    return from == FROM_LINE   ? shape_line_slot(s, (int32_t)to)
-           : from == FROM_LEFT ? shape_left_slot(s, 2 * to)
-                               : shape_right_slot(s, 2 * from, 2 * to);
+    int64_t slot = from == FROM_LINE   ? shape_line_slot(s, (int32_t)to)
+                   : from == FROM_LEFT ? shape_left_slot(s, 2 * to)
+                                       : shape_right_slot(s, 2 * from, 2 * to);
+    return slot < 0 ? NO_SLOT : (uint32_t)slot;
 }
 
-static void
-begin_counting(code_state *state)
+/* Before the first hit of a code object in a context, or in a recording. */
+static int
+prepare(Tracer *self, code_state *state)
 {
-    state->lines_left = state->shape.n_lines;
-    state->patience = state->shape.has_inline_targets && !state->by_instruction ? PATIENCE : 0;
+    if (self->failed) {
+        return -1;
+    }
+    if (keeping_code(self, state) < 0) {
+        tracer_fail(self);
+        return -1;
+    }
+    if (state->lines_left == NOT_COUNTED) {
+        state->lines_left = state->shape.n_lines;
+        state->patience = state->shape.has_inline_targets && !state->by_instruction ? PATIENCE : 0;
+    }
+    return 0;
 }
 
 /* All lines that can fire have: LINE (and JUMP with it) is not needed until the next switch. */
@@ -142,61 +156,55 @@ give_up_lines(Tracer *self, code_state *state)
     return arm(self, state, state->armed & ~(events->line | events->jump));
 }
 
-/* The arc was not hit in this context yet, as far as its raw ends tell. */
+static bool hit(Tracer *self, code_state *state, uint32_t from, uint32_t to);
+
+/* An arc's first hit in this context goes into the recording.  An arc that fits no slot (the jump onto POP_ITER of an inlined
+ * any(), say) is counted and keeps its id. */
 static void
-hit_slow(Tracer *self, code_state *state, uint32_t from, uint32_t to)
+record_hit(Tracer *self, code_state *state, uint32_t from, uint32_t to, uint32_t id, bool is_new)
 {
     if (self->failed) {
         return;
     }
-    if (keeping_code(self, state) < 0) {
-        goto failed;
-    }
-    if (state->lines_left == UINT32_MAX) {
-        begin_counting(state);
-    }
-    int64_t slot = slot_of(&state->shape, from, to);
-    if (slot < 0) {
-        self->n_unknown++;
+    if (!recording_ready(&self->recording)) {  // a forked child: it begins a recording of its own
+        if (prepare(self, state) == 0) {
+            (void)hit(self, state, from, to);
+        }
         return;
     }
-    if (from < FROM_LEFT) {  // a RIGHT: the site's own source, where the event's was stale
-        from = state->shape.sites[((uint32_t)slot - state->shape.n_lines) / 2].source / 2;
+    int64_t recorded;
+    if (is_new) {
+        uint32_t slot = slot_of(&state->shape, from, to);
+        self->n_unknown += slot == NO_SLOT;
+        recorded = recording_arc(&self->recording, state->id, slot);
     }
-    uint32_t id;
-    int new = arcs_intern(&self->arcs, state->id, from, to, &id);
-    if (new < 0) {
-        goto failed;
+    else {
+        recorded = recording_hit(&self->recording, id);
     }
-    arc_entry *entry = arcs_at(&self->arcs, id);
-    if (entry->serial == self->serial) {
-        return;
+    arcs_at(&self->arcs, id)->serial = self->serial;
+    if (recorded < 0 || (from == FROM_LINE && --state->lines_left == 0 && give_up_lines(self, state) < 0)) {
+        tracer_fail(self);
     }
-    if ((new ? recording_arc(&self->recording, state->id, (uint32_t)slot) : recording_hit(&self->recording, id)) < 0) {
-        goto failed;
-    }
-    entry->serial = self->serial;
-    if (from == FROM_LINE && --state->lines_left == 0 && give_up_lines(self, state) < 0) {
-        goto failed;
-    }
-    return;
-failed:
-    tracer_fail(self);
 }
 
-/* Records that an arc was hit.  Returns false for a duplicate: the arc was hit in this context before. */
+/* Records that an arc was hit.  Returns false for a duplicate: it was hit in this context before. */
 static inline bool
 hit(Tracer *self, code_state *state, uint32_t from, uint32_t to)
 {
     touch(state);
-    uint32_t id;
-    if (state->generation == self->generation) {
-        arc_entry *entry = arcs_find(&self->arcs, state->id, from, to, &id);
-        if (entry != NULL && entry->serial == self->serial && state->lines_left != UINT32_MAX) {
-            return false;
-        }
+    if ((state->generation != self->generation || state->lines_left == NOT_COUNTED) && prepare(self, state) < 0) {
+        return true;
     }
-    hit_slow(self, state, from, to);
+    uint32_t id;
+    int is_new = arcs_intern(&self->arcs, state->id, from, to, &id);
+    if (is_new < 0) {
+        tracer_fail(self);
+        return true;
+    }
+    if (arcs_at(&self->arcs, id)->serial == self->serial) {
+        return false;
+    }
+    record_hit(self, state, from, to, id, is_new);
     return true;
 }
 
