@@ -508,7 +508,7 @@ recording_dict(const gathered *g)
 static PyObject *
 reader_read_recording(PyObject *Py_UNUSED(module), PyObject *sequence)
 {
-    enum { SPARSE = 256, ALWAYS_MOST = 64 << 20 }; /* real bitmaps take up a few bytes per byte of their recording */
+    enum { SPARSE = 32, ALWAYS_MOST = 64 << 20 }; /* real bitmaps take up a few bytes per byte of their recording */
     size_t n_bytes = 0;
     PyObject *segments = PySequence_Tuple(sequence);
 
