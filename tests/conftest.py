@@ -6,7 +6,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,14 +59,15 @@ class Place:
         )
         return Outcome(process.returncode, *(os.fsdecode(text) for text in (process.stdout, process.stderr)))
 
-    def covcore(
-        self, *arguments: str | Path, stdin: str = "", options: Sequence[str] = (), **environment: str
-    ) -> Outcome:
-        """Run covcore.
-
-        options: of the interpreter
-        """
-        return self.python(*options, "-m", "covcore", *arguments, stdin=stdin, **environment)
+    def covcore(self, *arguments: str | Path, stdin: str = "", **environment: str) -> Outcome:
+        """Run covcore by its command, as an installer would write it."""
+        command = self.folder.parent / "bin" / "covcore"
+        if not command.exists():
+            command.parent.mkdir()
+            command.write_text(
+                "import sys\nfrom covcore.cli import main\nif __name__ == '__main__':\n    sys.exit(main())\n"
+            )
+        return self.python(command, *arguments, stdin=stdin, **environment)
 
     def lines(self, data: Path | None = None) -> dict[str, set[int]]:
         """What the database says: {file name: numbers of the lines that ran}."""

@@ -249,7 +249,7 @@ def difference(bare: Outcome, measured: Outcome) -> str:
 def both(place: Place, *arguments: str, options: tuple[str, ...] = (), stdin: str = "") -> Outcome:
     """Run a program bare and measured; they must not differ."""
     bare = place.python(*options, *arguments, stdin=stdin)
-    measured = place.covcore("run", *arguments, options=options, stdin=stdin)
+    measured = place.python(*options, "-m", "covcore", "run", *arguments, stdin=stdin)
     lines = measured.stderr.splitlines(keepends=True)
     if lines and lines[-1].startswith("covcore: warning: nothing was measured: no code ran outside"):
         measured = replace(measured, stderr="".join(lines[:-1]))  # a program without a file
@@ -434,10 +434,9 @@ def test_modules(place: Place, kind: str, configured: bool) -> None:
         "stdin": ["-"],
     }
     bare = place.python(*arguments[kind], stdin=text)
-    command = place.folder / "command"
-    command.write_text("import sys\nfrom covcore.cli import main\nif __name__ == '__main__':\n    sys.exit(main())\n")
-    for start in ["-m", "covcore"], [str(command)]:
-        measured = place.python(*start, "run", *arguments[kind], stdin=text)
+    for start in [], ["-m", "covcore"]:
+        run = place.python if start else place.covcore
+        measured = run(*start, "run", *arguments[kind], stdin=text)
         assert [name for name in measured.stdout.split() if not name.startswith("covcore")] == bare.stdout.split()
 
 
@@ -464,7 +463,7 @@ def test_interactive_afterwards(place: Place) -> None:
     place.write("script.py", "x = 6")
     for option in "-i", "-iq":
         bare = place.python(option, "script.py", stdin="print(x * 7)\n")
-        measured = place.covcore("run", "script.py", options=[option], stdin="print(x * 7)\n")
+        measured = place.python(option, "-m", "covcore", "run", "script.py", stdin="print(x * 7)\n")
         assert measured == bare
         assert "42" in measured.stdout
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
 
     from covcore.config import Settings
+    from covcore.globs import Pattern
 
 INSTALLED = ("/site-packages/", "/dist-packages/")
 HERE = os.path.dirname(os.path.abspath(__file__))  # covcore/measure, which must not measure itself
@@ -49,8 +50,8 @@ class Filter:
         self.folder = settings.folder
         self.main = main
         self.aliases = _aliases(self.folder, settings.source)
-        self.include = [compile_pattern(pattern, self.folder) for pattern in settings.include]
-        self.omit = [compile_pattern(pattern, self.folder) for pattern in settings.omit]
+        self.include = [self._compile(pattern) for pattern in settings.include]
+        self.omit = [self._compile(pattern) for pattern in settings.omit]
         self.sources = [found for name in settings.source for found in self._find_source(name)]
         self.library = standard_library()
         scripts = f"{sys.prefix}/bin/"
@@ -83,8 +84,8 @@ class Filter:
         """The absolute path of a file, the same whichever known way (a symbolic link on sys.path, say) leads to it."""
         path = normalise(filename, self.folder)
         for alias, real in self.aliases:
-            if path.startswith(alias):
-                return real + path[len(alias) :]
+            if f"{path}/".startswith(alias):
+                return (real + path[len(alias) :]).rstrip("/") or "/"
         return path
 
     def source_folders(self) -> list[str]:
@@ -151,6 +152,10 @@ class Filter:
 
     # ---- at the start
 
+    def _compile(self, text: str) -> Pattern:
+        pattern = compile_pattern(text, self.folder)
+        return pattern if pattern[0] else tuple(self.canonical("/".join(pattern)).split("/"))
+
     def _find_source(self, name: str) -> list[Source]:
         """A folder or file if there is one, then what an import of the name would find; else both come later."""
         path = self.canonical(name).rstrip("/") or "/"
@@ -183,9 +188,11 @@ def normalise(path: str, folder: str) -> str:
 
 def standard_library() -> list[str]:
     """The folders, and the archive, that the standard library may lie in, each with "/" at its end."""
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    folders = [f"{prefix}/{sys.platlibdir}/{version}" for prefix in (sys.base_prefix, sys.base_exec_prefix)]
-    folders += [folder.replace(version, version.replace(".", "")) + ".zip" for folder in folders]
+    major, minor = sys.version_info[:2]
+    parents = [f"{prefix}/{sys.platlibdir}" for prefix in (sys.base_prefix, sys.base_exec_prefix)]
+    folders = [
+        f"{parent}/{name}" for parent in parents for name in (f"python{major}.{minor}", f"python{major}{minor}.zip")
+    ]
     folders += [os.path.dirname(os.__file__), getattr(sys, "_stdlib_dir", None) or ""]
     folders += [os.path.realpath(folder) for folder in folders if folder]
     return list(dict.fromkeys(folder + "/" for folder in folders if folder))

@@ -54,11 +54,11 @@ def bare_modules(*, with_runpy: bool) -> set[str]:
 class undisturbed:
     """Inside this context imports of ours and of the standard library are answered as if no program had run.
 
-    A program may have put a folder with a datetime.py of its own in front of sys.path, have import hooks, or a mock in
-    sys.modules.
+    A program may have put a folder with a datetime.py of its own in front of sys.path, have import hooks, a mock in
+    sys.modules, or have cleared that.
     """
 
-    __slots__ = ("found", "hidden", "machinery", "standard")
+    __slots__ = ("found", "hidden", "known", "machinery", "standard")
 
     def __init__(self, standard: Iterable[str]) -> None:
         """standard: the folders of the standard library, each with "/" at its end"""
@@ -66,6 +66,7 @@ class undisturbed:
         path = [entry for entry in sys.path if isinstance(entry, str) and f"{entry}/".startswith(self.standard)]
         self.machinery = (path, sys.meta_path[:], sys.path_hooks[:])
         self.found = self.machinery
+        self.known = {name: module for name, module in sys.modules.items() if name != "__main__"}
         self.hidden: dict[str, ModuleType] = {}
 
     def __enter__(self) -> None:
@@ -74,6 +75,8 @@ class undisturbed:
         for name in [name for name in sys.modules if name.partition(".")[0] in sys.stdlib_module_names]:
             if not self._is_genuine(name):
                 self.hidden[name] = sys.modules.pop(name)
+        for name, module in self.known.items():
+            sys.modules.setdefault(name, module)
 
     def __exit__(self, *exception: object) -> None:
         sys.path, sys.meta_path, sys.path_hooks = self.found

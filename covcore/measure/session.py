@@ -130,13 +130,14 @@ class Session:
         except OSError as error:
             reason = error.strerror
         unusable = f"cannot record in {self.folder} ({reason})"
+        name = self.data[1:].replace("/", "%")[-200:]
         for place in (os.environ.get("TMPDIR"), "/tmp", "/var/tmp"):
             if not place or not os.path.isabs(place):
                 continue
             try:
-                data = os.path.join(_make_private_folder(place), self.data[1:].replace("/", "%")[-200:])
-                _make_folder(data + ".d")
-                self.data, self.folder = data, data + ".d"
+                self.data = os.path.join(_make_private_folder(place), name)
+                self.folder = self.data + ".d"
+                _make_folder(self.folder)
                 self.tracer.start([self.folder], self.run_id, self._encoded_settings())
             except OSError:
                 continue
@@ -163,6 +164,8 @@ class Session:
     # ---- the end
 
     def _finish(self) -> None:
+        if not self.tracer.started:
+            return  # nothing could be recorded
         measured = self.tracer.counts()["codes"] > 0
         self.tracer.stop()
         if os.getpid() != self.pid:
