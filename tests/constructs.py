@@ -1166,26 +1166,41 @@ class B:
     "placeholders": """
 from typing import Protocol, overload
 class P(Protocol):
-    def f(self) -> int: ...  #x
-    def g(  #x
-        self,  #.
-    ) -> int: ...  #.
-    async def h(self): ...  #x
-    def i(self):  #x
-        ...  #x
-    def j(self) -> dict[  #x
-        str, int  #.
-    ]:  #.
-        ...  # later  #x
+    def f(self) -> int: ...
+    def g(
+        self,
+    ) -> int: ...
+    async def h(self): ...
+    def i(self):
+        ...
+    def j(self) -> dict[
+        str, int
+    ]:
+        ...  # later
 class Q: ...
-@overload  #x
-def k(x: int) -> int: ...  #x
-@overload  #x
-def k(x: str) -> str: ...  #x
+@overload
+def k(x: int) -> int: ...
+@overload
+def k(x: str) -> str: ...
 def k(x):
     return x
 x = ...
 k(1)
+#3 x
+#4 x
+#5 .
+#6 .
+#7 x
+#8 x
+#9 x
+#10 x
+#11 .
+#12 .
+#13 x
+#15 x
+#16 x
+#17 x
+#18 x
 """,
     "no branch": """
 def f(x):

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any
 
+from covcore.store.database import Code
+
 GOTO, SITE, RETURN, RAISE = range(4)
 KINDS = {
     "POP_JUMP_IF_FALSE": 0,
@@ -104,13 +106,20 @@ def nested(code: CodeType) -> Iterator[CodeType]:
             yield from nested(constant)
 
 
+def reader_shape(code: CodeType) -> Shape:
+    """The same from the C code that is under test."""
+    from covcore._reader import decode_shape, describe
+
+    return decode_shape(describe(code))
+
+
 class Recorder:
-    """Records every LINE, BRANCH_LEFT and BRANCH_RIGHT of the code objects of one file, and silences none."""
+    """Records every LINE, BRANCH_LEFT and BRANCH_RIGHT of the code objects below a path, and silences none."""
 
     TOOL = 4
 
-    def __init__(self, filename: str) -> None:
-        self.filename = filename
+    def __init__(self, path: str) -> None:
+        self.path = path
         self.codes: dict[int, CodeType] = {}  # by id: equal code objects are not the same
         self.lines: defaultdict[int, set[int]] = defaultdict(set)
         self.lefts: defaultdict[int, set[int]] = defaultdict(set)
@@ -142,16 +151,16 @@ class Recorder:
         pass
 
     def _line(self, code: CodeType, line: int) -> None:
-        if code.co_filename == self.filename:
+        if code.co_filename.startswith(self.path):
             self.codes[id(code)] = code
             self.lines[id(code)].add(line)
 
     def _left(self, code: CodeType, source: int, destination: int) -> None:
-        if code.co_filename == self.filename:
+        if code.co_filename.startswith(self.path):
             self.lefts[id(code)].add(destination)
 
     def _right(self, code: CodeType, source: int, destination: int) -> None:
-        if code.co_filename == self.filename:
+        if code.co_filename.startswith(self.path):
             self.rights[id(code)].add((source, destination))
 
     def bits(self, code: CodeType, its_shape: Shape) -> bytes:
@@ -166,10 +175,11 @@ class Recorder:
                 packed[slot >> 3] |= 0x80 >> (slot & 7)
         return bytes(packed)
 
-    def measured(self) -> list[tuple[str, int, Shape, bytes]]:
-        """Each code object that was entered: qualified name, first line, shape, bitmap."""
-        found = []
-        for code in self.codes.values():
-            its_shape = shape(code)
-            found.append((code.co_qualname, code.co_firstlineno, its_shape, self.bits(code, its_shape)))
-        return found
+    def measured(self, filename: str, shape_of: Callable[[CodeType], Shape] = shape) -> list[Code]:
+        """Each code object of a file that was entered, as the database would give it."""
+        entered = [code for code in self.codes.values() if code.co_filename == filename]
+        return [self._measured(code, shape_of(code)) for code in entered]
+
+    def _measured(self, code: CodeType, its_shape: Shape) -> Code:
+        bits = self.bits(code, its_shape)
+        return Code(code.co_qualname, code.co_firstlineno, code.co_flags, "", sys.flags.optimize, its_shape, bits)

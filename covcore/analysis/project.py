@@ -58,7 +58,7 @@ def analyse_file(path: str, hash: bytes, measured: Sequence[Code], rules: Rules,
     try:
         text, now = source.read(path)
         if hash not in (now, source.UNKNOWN_HASH):
-            return Analysed(path, None, "changed", "has changed since it was measured")
+            return Analysed(path, None, "stale", "has changed since it was measured")
         ran = [codes.recorded(code.qualname, code.first_line, code.shape, code.bits) for code in measured]
         return Analysed(path, analyse(text, ran, rules, optimize))
     except UnusableSource as error:
