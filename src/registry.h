@@ -51,9 +51,8 @@ typedef struct {
     uint32_t id;                   /* in the recording of `generation` */
     uint32_t generation;           /* 0: in none yet */
     uint32_t lines_left;           /* lines not hit yet in the current context */
-    uint32_t patience;             /* events to let pass before LINE gives way to INSTRUCTION; 0: it won't */
+    uint32_t patience;             /* duplicates to let pass before LINE gives way to INSTRUCTION; 0: it won't */
     bool has_shape;
-    bool by_instruction;           /* lines are learnt from INSTRUCTION, not LINE */
     shape shape;
 } code_state;
 

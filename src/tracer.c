@@ -36,9 +36,10 @@
 #define FROM_LINE UINT32_MAX
 #define FROM_LEFT (UINT32_MAX - 1)
 
-/* Events of code with places that LINE can't leave, before it changes over to INSTRUCTION: enough that code which is not
- * hot never pays for it, few enough (64 x 30 ns) not to be seen. */
-enum { PATIENCE = 64 };
+/* Duplicates that code with places that LINE can't leave may send before it changes over to INSTRUCTION, in one context.
+ * Changing over costs an arming and an event for each instruction, some 3 us for a function of 60 instructions: about as
+ * much as so many duplicates, so code that is not hot never pays for it, and hot code at most twice the least. */
+enum { PATIENCE = 128 };
 
 #define NOT_COUNTED UINT32_MAX
 
@@ -85,8 +86,7 @@ static int
 rearm(Tracer *self, code_state *state)
 {
     PyCodeObject *code = (PyCodeObject *)Py_NewRef(state->code);
-    int failed = arm(self, state, 0) < 0
-                 || arm(self, state, state->by_instruction ? self->instruction_mask : self->full_mask) < 0;
+    int failed = arm(self, state, 0) < 0 || arm(self, state, self->full_mask) < 0;
     Py_DECREF(code);
     return failed ? -1 : 0;
 }
@@ -139,7 +139,7 @@ prepare(Tracer *self, code_state *state)
     }
     if (state->lines_left == NOT_COUNTED) {
         state->lines_left = state->shape.n_lines;
-        state->patience = state->shape.has_inline_targets && !state->by_instruction ? PATIENCE : 0;
+        state->patience = state->shape.has_inline_targets && (state->armed & self->monitoring.events.line) ? PATIENCE : 0;
     }
     return 0;
 }
@@ -238,7 +238,6 @@ unit_of(PyObject *offset)
 static void
 change_over(Tracer *self, code_state *state)
 {
-    state->by_instruction = true;
     if (arm(self, state, (state->armed & self->instruction_mask) | self->monitoring.events.instruction) < 0) {
         tracer_fail(self);
     }
@@ -451,7 +450,6 @@ tracer_discover_registered(Tracer *self)
         Py_XSETREF(held, (PyCodeObject *)Py_NewRef(state->code));
         registry_untouch(state);
         state->file = NULL;
-        state->by_instruction = false;
         failed = decide_file(self, state->code->co_filename, &state->file) < 0
                  || (state->file != NULL ? rearm(self, state) : 0) < 0;
         node = node->next;
