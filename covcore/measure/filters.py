@@ -53,7 +53,7 @@ class Filter:
         self.include = [self._compile(pattern) for pattern in settings.include]
         self.omit = [self._compile(pattern) for pattern in settings.omit]
         self.sources = [found for name in settings.source for found in self._find_source(name)]
-        self.library = standard_library()
+        self.standard = standard_library()
         scripts = f"{sys.prefix}/bin/"
         self.scripts = scripts if sys.prefix != sys.base_prefix else ""
         self.unmatched = {source.name for source in self.sources}  # items in which nothing was measured yet
@@ -118,12 +118,12 @@ class Filter:
 
         root: the folder that the user points at: what is in it is so only by what lies between it and the file
         """
-        inside = path[len(root) :] if path.startswith(root) else path
+        inside = path[len(root) :] if _is_in(path, root) else path
         for part in INSTALLED:
             if part in inside:
                 return True
-        for library in (*self.library, *PACKAGES):
-            if path.startswith(library) and not (root + "/").startswith(library):
+        for folder in (*self.standard, *PACKAGES):
+            if path.startswith(folder) and not (root + "/").startswith(folder):
                 return True
         return bool(self.scripts) and path.startswith(self.scripts) and "." not in path[len(self.scripts) :]
 

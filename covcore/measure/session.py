@@ -62,7 +62,7 @@ class Session:
         self.folder = self.data + ".d"
         self.run_id = os.urandom(8).hex()
         self.pid = os.getpid()
-        self.undisturbed = undisturbed(self.filter.library)
+        self.undisturbed = undisturbed(self.filter.standard)
 
     def start(self) -> None:
         """Begin to measure.
