@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -350,6 +351,7 @@ def test_fallback_folder_of_somebody_else(place: Place, tmp_path: Path) -> None:
     assert not list((tmp_path / "target").iterdir())
     for match in re.finditer("goes to (.*), name it", outcome.stderr):
         Path(match[1]).unlink()
+        shutil.rmtree(match[1] + ".d")
 
 
 def test_no_room_for_a_recording(place: Place, tmp_path: Path) -> None:

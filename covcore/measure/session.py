@@ -140,6 +140,7 @@ class Session:
                 _make_folder(self.folder)
                 self.tracer.start([self.folder], self.run_id, self._encoded_settings())
             except OSError:
+                _remove_if_empty(self.folder)
                 continue
             say("warning", f"{unusable}: the data goes to {self.data}, name it with --data to read it")
             return
@@ -193,10 +194,7 @@ class Session:
         for recording in find([self.folder]):
             if recording.run_id == self.run_id:
                 recording.delete()
-        try:
-            os.rmdir(self.folder)
-        except OSError:
-            return  # other recordings are in it
+        _remove_if_empty(self.folder)
 
     def _say_what_is_missing(self, measured: bool) -> None:
         missing = self.filter.missing()
@@ -233,6 +231,13 @@ def _make_folder(folder: str) -> None:
     child that has changed its user must be able to add its own where the umask lets it.
     """
     os.makedirs(folder, exist_ok=True)
+
+
+def _remove_if_empty(folder: str) -> None:
+    try:
+        os.rmdir(folder)
+    except OSError:
+        return  # it holds other recordings
 
 
 def _make_private_folder(place: str) -> str:
