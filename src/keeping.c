@@ -75,7 +75,7 @@ keeping_begin(Tracer *self)
     }
     arcs_clear(&self->arcs);
     PyDict_Clear(self->contexts);
-    self->generation++;
+    self->generation = ++self->registry->n_recordings;
     self->serial++;
     if (recording_run(&self->recording, PyBytes_AS_STRING(self->settings), (size_t)PyBytes_GET_SIZE(self->settings)) < 0
         || (!in_empty_context(self) && keeping_context(self) < 0)) {

@@ -62,6 +62,7 @@ typedef struct registry {
     file_state *files;
     Py_ssize_t extra_index;        /* co_extra index of this interpreter */
     size_t n_states;
+    uint32_t n_recordings;         /* begun in this interpreter, by any tracer: numbers the generations */
     bool module_gone;
     PyObject *last_code;           /* borrowed: the code object looked up last ... */
     code_state *last;              /* ... and its state: a one-entry cache */

@@ -35,7 +35,7 @@ typedef struct {
     arc_set arcs;
     recording recording;
     uint32_t serial;             /* of the context switch */
-    uint32_t generation;         /* of ids: counts recordings */
+    uint32_t generation;         /* of ids: which of the registry's recordings this is */
     bool started;
     bool failed;                 /* `error` is set: nothing is recorded any more */
     uint32_t n_unknown;          /* events that fit no slot */

@@ -480,7 +480,6 @@ def test_start_is_published_at_exit(place: Place) -> None:
     assert place.lines() == {"program.py": {3}}
 
 
-@pytest.mark.xfail(reason="the second tracer of a process takes code objects for recorded that are not", strict=False)
 def test_start_again(place: Place) -> None:
     place.write(
         "program.py",
