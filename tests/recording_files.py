@@ -115,7 +115,9 @@ class Recording:
         """The bytes of a segment."""
         records = self.records if records is None else records
         n_bytes = 512 + len(records)
-        header = b"\x89COV\r\n\x1a\n" + struct.pack("<IIQII", 0x01020304, 1, n_bytes, number, 0) + self.owner + bytes(308)
+        header = (
+            b"\x89COV\r\n\x1a\n" + struct.pack("<IIQII", 0x01020304, 1, n_bytes, number, 0) + self.owner + bytes(308)
+        )
         live = struct.pack("<QIi", n_bytes, self.end if end is None else end, self.error)
         return header + struct.pack("<I", zlib.crc32(header)) + live + bytes(48) + records
 
@@ -123,7 +125,8 @@ class Recording:
         """Put it on disk as one segment.  Returns its path."""
         folder.mkdir(exist_ok=True)
         path = folder / f"{name or self.name}.0"
-        path.write_bytes(self.segment())
+        path.with_suffix(".making").write_bytes(self.segment())
+        path.with_suffix(".making").rename(path)  # an empty one would be taken for that of a process killed as it began
         return path
 
 

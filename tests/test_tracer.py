@@ -71,14 +71,17 @@ def known_arcs(path: Path, observation: Observation) -> Observation:
     walk(compile(path.read_text(), str(path), "exec"))
     return {
         context: {
-            code: [arc for arc in arcs if code not in known or tuple(arc) in known[code]] for code, arcs in codes.items()
+            code: [arc for arc in arcs if code not in known or tuple(arc) in known[code]]
+            for code, arcs in codes.items()
         }
         for context, codes in observation.items()
     }
 
 
 @pytest.mark.parametrize("option", ["instruction", "opcodes", "busy"])
-@pytest.mark.parametrize("name", ["if_and", "if_for", "try_finally", "comprehensions", "coroutines", "one_liners", "chained", "hot"])
+@pytest.mark.parametrize(
+    "name", ["if_and", "if_for", "try_finally", "comprehensions", "coroutines", "one_liners", "chained", "hot"]
+)
 def test_beside_other_tools(name: str, option: str, tmp_path: Path) -> None:
     """Stale sources: INSTRUCTION events and settrace's opcodes shift them (tracer-cases 8); one tool id only."""
     path = write(tmp_path, PROGRAMS[name])
@@ -327,7 +330,9 @@ tracer = _tracer.Tracer(lambda filename: "/here/" + filename if filename == "mad
 
 def test_code_freed_in_mid_context() -> None:
     """Code objects come and go; the next switch meets none that is gone (tracer-cases 12)."""
-    script = PRELUDE + """
+    script = (
+        PRELUDE
+        + """
 tracer.start([folder], "0")
 for round in range(300):
     namespace = {}
@@ -343,30 +348,47 @@ tracer.stop()
 assert tracer.error is None
 print(tracer.counts()["codes"] >= 600)
 """
+    )
     assert run(script) == "True\n"
 
 
 @pytest.mark.parametrize("ending", ["pass", "tracer.stop()", "del tracer", "sys.modules.clear()", "os._exit(0)"])
 def test_finalisation(ending: str) -> None:
     """The interpreter ends with measuring on, off, or half torn down."""
-    script = PRELUDE + f"""
+    script = (
+        PRELUDE
+        + f"""
+LATE = '''
+def f(x):
+    return x
+class Late:
+    def __del__(self):
+        f(1)
+late = Late()
+late.me = late
+f(0)
+'''
 tracer.start([folder], "0")
-exec(compile("def f(x):\\n    return x\\nclass Late:\\n    def __del__(self):\\n        f(1)\\nlate = Late()\\nlate.me = late\\nf(0)\\n", "made", "exec"))
+exec(compile(LATE, "made", "exec"))
 print("done", flush=True)
 {ending}
 """
+    )
     assert run(script) == "done\n"
 
 
 def test_second_user_of_co_extra() -> None:
     """Our free function is called with NULL for code on which only another tool has set something."""
-    script = """
+    script = (
+        """
 import ctypes, gc, sys
 request = ctypes.pythonapi.PyUnstable_Eval_RequestCodeExtraIndex
 request.argtypes, request.restype = [ctypes.c_void_p], ctypes.c_ssize_t
 set_extra = ctypes.pythonapi.PyUnstable_Code_SetExtra
 set_extra.argtypes, set_extra.restype = [ctypes.py_object, ctypes.c_ssize_t, ctypes.c_void_p], ctypes.c_int
-""" + PRELUDE + """
+"""
+        + PRELUDE
+        + """
 theirs = request(None)
 tracer.start([folder], "0")
 for _ in range(100):
@@ -379,11 +401,14 @@ gc.collect()
 tracer.stop()
 print(tracer.counts()["codes"], tracer.error)
 """
+    )
     assert run(script) == "50 None\n"
 
 
 def test_no_tool_id_is_free() -> None:
-    script = PRELUDE + """
+    script = (
+        PRELUDE
+        + """
 for tool in range(6):
     sys.monitoring.use_tool_id(tool, f"tool {tool} of theirs")
 try:
@@ -392,6 +417,7 @@ except RuntimeError as error:
     print(error)
 print(os.listdir(folder), tracer.started)
 """
+    )
     message, rest = run(script).splitlines()
     assert all(f"{tool}: tool {tool} of theirs" in message for tool in range(6))
     assert rest == "[] False"
@@ -400,7 +426,9 @@ print(os.listdir(folder), tracer.started)
 def test_a_switch_disturbs_no_other_tool() -> None:
     """Their disabled LINE events stay disabled over our switches and restarts; only our first arming of a code object re-fires them
     (CPython initialises line tools once per code object)."""
-    script = PRELUDE + """
+    script = (
+        PRELUDE
+        + """
 namespace = {}
 exec(compile("def f(x):\\n    y = x\\n    for i in range(3):\\n        y += i\\n    return y\\n", "made", "exec"), namespace)
 f = namespace["f"]
@@ -420,6 +448,7 @@ for i in range(20):
     f(1)
 print(first > 0, len(heard) - first, mon.get_tool(0), tracer.error)
 """
+    )
     assert run(script) == "True 0 theirs None\n"
 
 
@@ -468,7 +497,9 @@ print(x, tracer.error)
 
 
 def test_deep_recursion_is_not_an_error() -> None:
-    script = PRELUDE + """
+    script = (
+        PRELUDE
+        + """
 exec(compile("def f(n):\\n    return f(n + 1)\\n", "made", "exec"))
 tracer.start([folder], "0")
 try:
@@ -476,11 +507,14 @@ try:
 except RecursionError:
     print("RecursionError", tracer.error)
 """
+    )
     assert run(script) == "RecursionError None\n"
 
 
 def test_a_forked_child_begins_a_recording_of_its_own() -> None:
-    script = PRELUDE + """
+    script = (
+        PRELUDE
+        + """
 exec(compile("def f(x):\\n    if x:\\n        return 1\\n    return 2\\n", "made", "exec"))
 tracer.start([folder], "0")
 f(0)
@@ -499,15 +533,19 @@ for path in sorted(Path(folder).iterdir()):
     ends.append((recording["owner"]["pid"] == os.getpid(), recording["end"], recording["problem"], len(recording["hits"])))
 print(status, sorted(ends))
 """
+    )
     assert run(script) == "0 [(False, 2, None, 1), (True, 2, None, 1)]\n"
 
 
 def test_a_killed_process_leaves_all_but_the_event_in_flight(tmp_path: Path) -> None:
-    script = PRELUDE + f"""
+    script = (
+        PRELUDE
+        + f"""
 import signal
 tracer.start([{str(tmp_path)!r}], "0")
 exec(compile("import os, signal\\nx = 1\\nif x:\\n    os.kill(os.getpid(), signal.SIGKILL)\\ny = 1\\n", "made", "exec"))
 """
+    )
     done = subprocess.run([sys.executable, "-c", script], timeout=60)
     assert done.returncode == -9
     lines: Observation = {}

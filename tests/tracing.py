@@ -84,7 +84,9 @@ def read_recording(folder: str, lines: Observation, arcs: Observation) -> None:
 
     stems = {name.rpartition(".")[0] for name in os.listdir(folder)}
     for stem in stems:
-        names = sorted((n for n in os.listdir(folder) if n.startswith(stem + ".")), key=lambda n: int(n.rpartition(".")[2]))
+        names = sorted(
+            (n for n in os.listdir(folder) if n.startswith(stem + ".")), key=lambda n: int(n.rpartition(".")[2])
+        )
         recording = _reader.read_recording([Path(folder, name).read_bytes() for name in names])
         assert recording["problem"] is None, recording["problem"]
         shapes = [_reader.decode_shape(code[4]) for code in recording["codes"]]
@@ -137,7 +139,11 @@ class LinesTwin(Twin):
         frames: list[FrameType | None] = list(sys._current_frames().values())
         for thing in gc.get_objects():
             if isinstance(thing, GeneratorType | CoroutineType | AsyncGeneratorType):
-                frames.append(getattr(thing, "gi_frame", None) or getattr(thing, "cr_frame", None) or getattr(thing, "ag_frame", None))
+                frames.append(
+                    getattr(thing, "gi_frame", None)
+                    or getattr(thing, "cr_frame", None)
+                    or getattr(thing, "ag_frame", None)
+                )
         for frame in frames:
             while frame is not None:
                 if frame.f_code.co_filename == self.path:
