@@ -12,7 +12,7 @@ from covcore.errors import CovcoreError
 from covcore.store.collecting import Paused
 from covcore.store.header import check_header
 from covcore.store.processes import OUTCOMES, Process
-from covcore.store.schema import INDEXES, TABLES, VIEWS
+from covcore.store.schema import INDEXES, TABLES, VERSION, VIEWS
 from covcore.store.shapes import bitmap_bytes, either
 from covcore.store.union import add_hit
 
@@ -127,6 +127,7 @@ class Database:
             connection = sqlite3.connect(uri, uri=True, isolation_level=None)
             try:
                 harden(connection)
+                check_size(connection, path)
                 check_schema(connection)
             except BaseException:
                 connection.close()
@@ -160,7 +161,7 @@ class Database:
         with Reading(self.name):
             rows = self._rows(
                 "SELECT run_id, boot_id, pid, start_ticks, process.started, tag, optimize, outcome, problem"
-                " FROM process JOIN run ON run.id = process.run ORDER BY process.id",
+                " FROM process LEFT JOIN run ON run.id = process.run ORDER BY process.id",
                 *(str, str, int, int, int, str, int, str, str),
             )
             processes = [Process(*row) for row in rows]
@@ -285,8 +286,17 @@ def harden(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA cell_size_check = ON")
 
 
+def check_size(connection: sqlite3.Connection, path: str) -> None:
+    """Raises ValueError if the file has lost its end; SQLite itself looks at whole pages, and only at those it needs."""
+    n_pages, page_bytes = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+    if os.stat(path).st_size < n_pages * page_bytes:
+        raise ValueError("it is cut short")
+
+
 def check_schema(connection: sqlite3.Connection) -> None:
     """Raises ValueError if a table, index or view is not exactly ours."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+        raise ValueError("its version is none of covcore's")
     ours = {(statement.split()[1].lower(), statement.split()[2], statement) for statement in TABLES + VIEWS + INDEXES}
     if set(connection.execute("SELECT type, name, sql FROM sqlite_master")) != ours:
         raise ValueError("its tables are not covcore's")

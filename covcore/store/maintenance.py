@@ -189,7 +189,9 @@ def database_facts(data: str) -> Facts:
         yield "size", "none: it is not there"
         return
     yield "size", f"{os.stat(data).st_size:,} bytes"
-    with Database.open(data) as database:
+    with Lock(folder_of(data), shared=True):
+        database = Database.open(data)
+    with database:
         for table, n_rows in database.counts().items():
             yield f"rows of {table}", f"{n_rows:,}"
         for run in database.runs():

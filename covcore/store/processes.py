@@ -56,7 +56,7 @@ def summary(processes: Iterable[Process]) -> str:
     """Say how many there were and how they ended, in one line: "3 processes: 2 finished, 1 still running"."""
     outcomes = [process.outcome for process in processes]
     counts = [f"{outcomes.count(outcome)} {outcome}" for outcome in OUTCOMES if outcome in outcomes]
-    return f"{plural(len(outcomes), 'process', 'es')}: {', '.join(counts) or 'none'}"
+    return ": ".join(filter(None, [plural(len(outcomes), "process", "es"), ", ".join(counts)]))
 
 
 def plural(n: int, noun: str, ending: str = "s") -> str:
