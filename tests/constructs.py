@@ -588,6 +588,36 @@ def f(x):
 f(0)
 f(1)
 """,
+    "an exception on its way through finally": """
+def f(x):
+    try:
+        y = 1 / x
+    finally:  #.
+        if x:  #> !6 exit
+            y = 1  #-
+try:
+    f(0)
+except ZeroDivisionError:
+    pass
+""",
+    "one-line raise beside finally": """
+def f(x):
+    try:
+        try:
+            y = 1 / x
+        except ZeroDivisionError:
+            if x == 0: raise
+            y = 2  #-
+        else:  #.
+            if x: raise ValueError
+        finally:  #.
+            y = 3
+    except (ZeroDivisionError, ValueError):
+        y = 4
+    return y
+f(0)
+f(1)
+""",
     "finally in a loop": """
 def f(x):
     while x:  #> 3 13

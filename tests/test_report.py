@@ -243,6 +243,17 @@ def test_nothing_to_report(project: Path) -> None:
     assert done.stderr.splitlines()[-1] == "covcore: error: no file is as it was measured: run again"
 
 
+def test_a_terminal_that_knows_ascii_alone(tmp_path: Path) -> None:
+    (tmp_path / "é.py").write_text("x = 1\n")
+    covcore("run", "é.py", folder=tmp_path)
+
+    command = [sys.executable, "-m", "covcore", "report"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"\xe9.py" in done.stdout
+
+
 def test_code_without_a_file(tmp_path: Path) -> None:
     text = "exec('x = 1')\nexec(compile('if 1:\\n  y = 2', 'template.html', 'exec'))\neval('1 + 1')\n"
     (tmp_path / "program.py").write_text(text)

@@ -1,6 +1,7 @@
 """`covcore report`: the table on standard output, as plain text, as markdown, or its total alone."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from covcore.analysis.exclusions import Rules
@@ -53,11 +54,17 @@ def report_command(options: Options) -> int:
         raise CovcoreError(_nothing(files, options))
     style = getattr(options, "format", None) or "text"
     if style == "total":
-        print(display(table.total.percent, options.precision))
+        write([display(table.total.percent, options.precision)])
     else:
         lines = markdown_lines if style == "markdown" else text_lines
-        print("\n".join(lines(table, options.precision, options.show_missing)))
+        write(lines(table, options.precision, options.show_missing))
     return _check(table.total, options.fail_under, options.precision)
+
+
+def write(lines: Iterable[str]) -> None:
+    """Write lines to standard output; what its encoding does not have is escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print("\n".join(lines).encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _warn(files: Sequence[Analysed]) -> None:
