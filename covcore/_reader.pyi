@@ -26,7 +26,9 @@ class Recording(TypedDict):
     error: int
     problem: str | None  # why reading stopped early; what came before it is good
     settings: list[tuple[str, str]]  # of the RUN record, in order, keys may repeat
-    files: list[tuple[bytes, bytes]]  # (path as the file system's bytes, SHA-256 of the normalised text or 32 zero bytes)
+    files: list[
+        tuple[bytes, bytes]
+    ]  # (path as the file system's bytes, SHA-256 of the normalised text or 32 zero bytes)
     codes: list[tuple[int, int, int, str, bytes]]  # (file id, first line, co_flags, qualified name, shape)
     contexts: list[tuple[str, str, str]]  # (static, test, phase); hits name them by index
     hits: list[tuple[int, int, bytes]]  # (context index or -1 for the empty one, code id, bitmap over slots)
