@@ -187,6 +187,17 @@ def test_what_outlives_a_replaced_run_replaces_nothing(folder: Folder, neighbour
         assert database.replaced() == set()  # no recording is left of any
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_killed_run_replaces_what_is_published_with_all_its_processes(folder: Folder, order: int) -> None:
+    folder.run(simple("a1", path="/main.py"))
+    folder.add(simple("a1", path="/daemon.py", pid=8, started=10**18 - order))
+    folder.add(simple("a2", path="/killed.py", end=OPEN))
+    publish.recover(str(folder.data))
+
+    assert folder.paths() == ["/killed.py"]
+    assert folder.names() == {"data"}
+
+
 def test_a_run_without_any_recording_changes_nothing(folder: Folder) -> None:
     folder.run(simple("a1", path="/one.py"))
     report = folder.publish("a2")
@@ -248,7 +259,7 @@ def test_a_damaged_database(folder: Folder) -> None:
     assert folder.names() == {"data", "a2-100-5.0"}
 
     (warning,) = folder.run(simple("a3")).warnings
-    assert "is damaged" in warning and warning.endswith(": replaced")
+    assert warning == f"{folder.data} was damaged, and is replaced"
     assert folder.runs() == ["a3"]
 
 

@@ -272,9 +272,7 @@ class Reading:
         if isinstance(error, KeyError):
             error = ValueError("a reference that leads nowhere")
         if isinstance(error, (sqlite3.Error, ValueError, OverflowError, OSError)):
-            raise CovcoreError(
-                f"{self.name} is damaged ({error}): restore it, or `covcore erase` it and run again"
-            ) from None
+            raise CovcoreError(f"{self.name} is damaged ({error}): move it away") from None
 
 
 def harden(connection: sqlite3.Connection) -> None:

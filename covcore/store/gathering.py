@@ -28,6 +28,7 @@ class Gathering:
         union: the data, once `add_all` was called.
         replaced: ids of the runs for the next database to remember.
         replaces: whether the data of the old database goes.
+        known: ids of the runs whose data the old database holds.
         chosen: run id -> its recordings that go in, oldest run first.
         dropped: recordings whose data was replaced.
         added: recordings whose data is in the union.
@@ -66,25 +67,26 @@ class Gathering:
                 by_run.setdefault(one.run_id, []).append(one)
         if own in by_run:
             by_run[own] = by_run.pop(own)  # the last to end
-        known = {run.run_id for run in old.runs()} if old else set()
+        self.known = {run.run_id for run in old.runs()} if old else set()
         self.replaced = old.replaced() if old else set()
         for run_id, ones in by_run.items():
             over = [one for one in ones if one.over]
-            if run_id in self.replaced and run_id != own:
+            is_replaced = run_id in self.replaced or (self.replaces and run_id in self.known)
+            if is_replaced and run_id != own:
                 self.dropped += over
             elif with_running:
-                self._choose(run_id, ones, known)
+                self._choose(run_id, ones)
             elif run_id == own or not any(one.running for one in ones):
-                self._choose(run_id, over, known)
+                self._choose(run_id, over)
         if self.replaces:
-            self.replaced |= known
+            self.replaced |= self.known
         self.replaced |= {one.run_id for one in self.dropped}
         self.replaced &= by_run.keys() - self.chosen.keys()
 
-    def _choose(self, run_id: str, ones: list[Found], known: set[str]) -> None:
+    def _choose(self, run_id: str, ones: list[Found]) -> None:
         if not ones:
             return
-        if run_id not in known and not self._appends(ones):
+        if run_id not in self.known and not self._appends(ones):
             self.replaces = True
             for others in self.chosen.values():
                 self.dropped += others
@@ -103,7 +105,9 @@ class Gathering:
         return True
 
     def add_all(self) -> None:
-        """Fill the union."""
+        """Fill the union, if there is anything to add."""
+        if not self.chosen:
+            return
         if self.old and not self.replaces:
             self.old.add_to(self.union)
         for ones in self.chosen.values():

@@ -73,7 +73,7 @@ def open_whole(data: str, said: set[str]) -> Database:
             say_once("warning", warning, said)
         for one in gathering.refused:
             say_once("warning", f"cannot read the recording {one.segments[0]}: {one.problem}", said)
-        if not gathering.added:
+        if not gathering.added:  # but replaced ones, or such as cannot be read
             database, old = old or open_published(data), None
             return database
     finally:

@@ -5,6 +5,7 @@ the disk.  What a killed publisher leaves, the next one removes or does again.
 """
 
 import _sqlite3 as sqlite3
+import errno
 import os
 
 from covcore.errors import CovcoreError
@@ -113,7 +114,7 @@ def gather(data: str, found: list[Found], own: str, report: PublishReport) -> Ga
         if old:
             old.close()
     if damage and gathering.added:
-        report.warnings.append(f"{damage}: replaced")
+        report.warnings.append(f"{data} was damaged, and is replaced")
     for one in found:
         if one.owner and one.run_id == own and not one.over:
             process = process_of(one.owner, 0, running=True)
@@ -173,10 +174,16 @@ def write_file(new: str, union: Union, replaced: Iterable[str]) -> int:
 
 
 def sync_folder(folder: str) -> None:
-    """Have a rename outlast a crash of the machine, as far as the file system can.  Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """Have a rename outlast a crash of the machine, where the file system can do that.  Raises OSError."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except PermissionError:
+        return  # who may write to a folder need not be allowed to read it
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
     finally:
         os.close(descriptor)
 
@@ -193,7 +200,7 @@ def remove(path: str) -> bool:
 def tell(report: PublishReport, gathering: Gathering, own: str) -> None:
     """Put into words what is not as it should be."""
     report.warnings += gathering.warnings
-    if own and own not in gathering.union.runs:
+    if own and own not in gathering.chosen and own not in gathering.known:
         report.warnings.append(f"nothing was recorded: was {folder_of(report.data)} removed meanwhile?")
     pids = [str(process.pid) for process in gathering.processes if process.outcome == UNENDED]
     if pids:
@@ -201,7 +208,7 @@ def tell(report: PublishReport, gathering: Gathering, own: str) -> None:
             f"recovered the data of {plural(len(pids), 'process', 'es')} that {UNENDED} (pid {', '.join(pids)})"
         )
     for process in gathering.processes:
-        if process.outcome == STOPPED:
+        if process.outcome == STOPPED and process.pid != os.getpid():  # this process itself has been told
             report.warnings.append(f"recording stopped early in pid {process.pid}: {process.problem}")
 
 
