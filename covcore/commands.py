@@ -151,6 +151,7 @@ of which only some ways were taken.  Ends with status 2 if the total is below --
 examples:
   covcore report -m                          with the missing lines, and branches as from->to
   covcore report --skip-covered --sort=cover
+  covcore report --format=total              nothing but the percentage, for scripts
   covcore report --include="src/*" --omit="*/vendored" --fail-under=90
 """,
         _report,
@@ -164,6 +165,8 @@ examples:
     parser.add_argument("--omit", metavar="GLOB,..", action=SplitList, help="leave out files that match a pattern")
     parser.add_argument("--precision", metavar="N", type=precision, help="decimals of percentages")
     parser.add_argument("--fail-under", metavar="N", type=percentage, help="end with status 2 below this per cent")
+    flag("--format", choices=["text", "markdown", "total"], help="a table, a table in Markdown, or just the percentage")
+    flag("--contexts", metavar="GLOB,..", action=SplitList, help="count only what ran in contexts that match a pattern")
     _add_data(parser)
 
 

@@ -43,14 +43,26 @@ set_up_start(Tracer *self, PyObject *directories, PyObject *run_id, PyObject *se
     return 0;
 }
 
+/* No tracer is started, if this one was.  The module may be gone: at the end of the interpreter types lose theirs. */
+static void
+forget_active(PyObject *op)
+{
+    PyObject *exception = PyErr_GetRaisedException();
+    module_state *module = PyType_GetModuleState(Py_TYPE(op));
+    PyErr_Clear();
+    if (module != NULL && module->active == op) {
+        module->active = NULL;
+    }
+    PyErr_SetRaisedException(exception);
+}
+
 static PyObject *
 Tracer_stop(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     Tracer *self = (Tracer *)op;
-    module_state *module = PyType_GetModuleState(Py_TYPE(self));
     if (self->started) {
         self->started = false;
-        module->active = NULL;
+        forget_active(op);
         tracer_free_ids(self);
     }
     if (recording_ready(&self->recording)) {
@@ -179,7 +191,7 @@ Tracer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     if (self == NULL) {
         return NULL;
     }
-    self->registry = module->registry;
+    self->registry = registry_hold(module->registry);
     self->discovery = self->measuring = NO_TOOL;
     arcs_init(&self->arcs, NULL);
     self->decide = Py_NewRef(decide);
@@ -221,10 +233,7 @@ Tracer_dealloc(PyObject *op)
     Tracer *self = (Tracer *)op;
     PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
-    module_state *module = PyType_GetModuleState(type);
-    if (module != NULL && module->active == op) {
-        module->active = NULL;
-    }
+    forget_active(op);
     (void)Tracer_clear(op);
     monitoring_clear(&self->monitoring);
     Py_CLEAR(self->decisions);
@@ -236,6 +245,9 @@ Tracer_dealloc(PyObject *op)
     Py_CLEAR(self->error);
     arcs_fini(&self->arcs);
     recording_abandon(&self->recording);  // no end mark: nobody called stop()
+    if (self->registry != NULL) {
+        registry_release(self->registry);
+    }
     PyMem_RawFree(self->buffer);
     type->tp_free(op);
     Py_DECREF(type);

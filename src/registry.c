@@ -60,7 +60,7 @@ state_free(void *extra)
     shape_free(&state->shape);
     PyMem_RawFree(state);
     reg->n_states--;
-    if (reg->module_gone && reg->n_states == 0) {
+    if (reg->n_holders == 0 && reg->n_states == 0) {
         registry_free(reg);
     }
 }
@@ -75,6 +75,7 @@ registry_new(void)
     }
     list_init(&reg->all);
     list_init(&reg->touched);
+    reg->n_holders = 1;
     reg->extra_index = PyUnstable_Eval_RequestCodeExtraIndex(state_free);
     if (reg->extra_index < 0) {
         PyMem_RawFree(reg);
@@ -84,11 +85,18 @@ registry_new(void)
     return reg;
 }
 
+registry *
+registry_hold(registry *reg)
+{
+    reg->n_holders++;
+    return reg;
+}
+
 void
 registry_release(registry *reg)
 {
-    reg->module_gone = true;
-    if (reg->n_states == 0) {
+    reg->n_holders--;
+    if (reg->n_holders == 0 && reg->n_states == 0) {
         registry_free(reg);
     }
 }

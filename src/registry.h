@@ -3,8 +3,8 @@
  * One registry per interpreter.  It lists every code object that was ever decided on, refused ones
  * too: the discovery tool's DISABLEs outlive a stop, so the next start finds them here and nowhere else.
  * Code objects are not kept alive: the co_extra free function takes a state off the lists when its code object goes, which may
- * be after the module is gone.  So the registry touches no module state, and lives until the module
- * and the last state have let go of it.
+ * be after the module is gone.  So the registry touches no module state, and lives until its
+ * holders and the last state have let go of it.
  *
  *   registry ── all ──> state <──> state <──> state        (decided)
  *        └── touched ──────┘                     ┘          (hit in the current context)
@@ -51,7 +51,7 @@ typedef struct {
     uint32_t id;                   /* in the recording of `generation` */
     uint32_t generation;           /* 0: in none yet */
     uint32_t lines_left;           /* lines not hit yet in the current context */
-    uint32_t patience;             /* duplicates to let pass before LINE gives way to INSTRUCTION; 0: it won't */
+    uint32_t patience;             /* starts and jumps back until LINE gives way to INSTRUCTION; 0: it won't */
     bool has_shape;
     shape shape;
 } code_state;
@@ -63,7 +63,7 @@ typedef struct registry {
     Py_ssize_t extra_index;        /* co_extra index of this interpreter */
     size_t n_states;
     uint32_t n_recordings;         /* begun in this interpreter, by any tracer: numbers the generations */
-    bool module_gone;
+    size_t n_holders;              /* the module, and each tracer */
     PyObject *last_code;           /* borrowed: the code object looked up last ... */
     code_state *last;              /* ... and its state: a one-entry cache */
 } registry;
@@ -71,7 +71,10 @@ typedef struct registry {
 /* A new registry, with a co_extra index of its own, or NULL with an exception. */
 registry *registry_new(void);
 
-/* The module lets go; frees the registry now or with its last code object. */
+/* Another holder, besides who made it. */
+registry *registry_hold(registry *reg);
+
+/* A holder lets go; the last one frees the registry now, or leaves that to its last code object. */
 void registry_release(registry *reg);
 
 /* The state of a code object, or NULL: never decided on.  Raises nothing. */

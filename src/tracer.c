@@ -6,13 +6,14 @@
  *      LINE                       a line ran
  *      JUMP                       back to the start of its own line: LINE does not fire there again
  *      BRANCH_LEFT, BRANCH_RIGHT  an arm of a site was taken
- *      PY_START, PY_RESUME        nothing, but with them LINE fires for code that starts on its def line (gh-155992)
+ *      PY_START, PY_RESUME        how busy the code is; and with them LINE fires for code that starts on its def line
+ *                                 (gh-155992)
  *      INSTRUCTION                in place of LINE, where LINE would cost on
  *
  * Every location is silenced (DISABLE) by its first event, so the steady state costs nothing, but for one thing: CPython
  * skips the LINE callback where a jump lands within its own line, so it can't be silenced there and costs 7 ns a pass, and up to a
  * third of the speed under 3.15's JIT.  Code with such places gives LINE up once all its lines are hit; and if that does
- * not come about in PATIENCE further events, it changes over to INSTRUCTION events, which are silenced one by one and
+ * not come about in PATIENCE starts and jumps back, it changes over to INSTRUCTION events, which are silenced one by one and
  * leave nothing behind.  (Not from the start: another tool that asks for INSTRUCTION events later makes CPython drop ours,
  * gh-157900.)
  *
@@ -36,9 +37,9 @@
 #define FROM_LINE UINT32_MAX
 #define FROM_LEFT (UINT32_MAX - 1)
 
-/* Duplicates that code with places that LINE can't leave may send before it changes over to INSTRUCTION, in one context.
- * Changing over costs an arming and an event for each instruction, some 3 us for a function of 60 instructions: about as
- * much as so many duplicates, so code that is not hot never pays for it, and hot code at most twice the least. */
+/* Starts, resumes and jumps back of code with places that LINE can't leave, before it changes over to INSTRUCTION, in one
+ * context.  Changing over costs an arming and an event for each instruction, some 3 us for a function of 60 instructions:
+ * about as much as so many events, so code that is not hot never pays for it, and hot code at most twice the least. */
 enum { PATIENCE = 128 };
 
 #define NOT_COUNTED UINT32_MAX
@@ -156,7 +157,7 @@ give_up_lines(Tracer *self, code_state *state)
     return arm(self, state, state->armed & ~(events->line | events->jump));
 }
 
-static bool hit(Tracer *self, code_state *state, uint32_t from, uint32_t to);
+static void hit(Tracer *self, code_state *state, uint32_t from, uint32_t to);
 
 /* An arc's first hit in this context goes into the recording.  An arc that fits no slot (the jump onto POP_ITER of an inlined
  * any(), say) is counted and keeps its id. */
@@ -168,7 +169,7 @@ record_hit(Tracer *self, code_state *state, uint32_t from, uint32_t to, uint32_t
     }
     if (!recording_ready(&self->recording)) {  // a forked child: it begins a recording of its own
         if (prepare(self, state) == 0) {
-            (void)hit(self, state, from, to);
+            hit(self, state, from, to);
         }
         return;
     }
@@ -187,25 +188,22 @@ record_hit(Tracer *self, code_state *state, uint32_t from, uint32_t to, uint32_t
     }
 }
 
-/* Records that an arc was hit.  Returns false for a duplicate: it was hit in this context before. */
-static inline bool
+/* Records that an arc was hit. */
+static inline void
 hit(Tracer *self, code_state *state, uint32_t from, uint32_t to)
 {
     touch(state);
     if ((state->generation != self->generation || state->lines_left == NOT_COUNTED) && prepare(self, state) < 0) {
-        return true;
+        return;
     }
     uint32_t id;
     int is_new = arcs_intern(&self->arcs, state->id, from, to, &id);
     if (is_new < 0) {
         tracer_fail(self);
-        return true;
     }
-    if (arcs_at(&self->arcs, id)->serial == self->serial) {
-        return false;
+    else if (arcs_at(&self->arcs, id)->serial != self->serial) {
+        record_hit(self, state, from, to, id, is_new);
     }
-    record_hit(self, state, from, to, id, is_new);
-    return true;
 }
 
 /* ---- callbacks: (code, ...) -> DISABLE ---- */
@@ -243,12 +241,12 @@ change_over(Tracer *self, code_state *state)
     }
 }
 
-/* DISABLE; or None while the code object's patience lasts, so that we hear how busy it is: it is the duplicates that count. */
+/* DISABLE; or None while the code object's patience lasts, so that we hear how busy it is. */
 static inline PyObject *
-silence(Tracer *self, code_state *state, bool is_new)
+lose_patience(Tracer *self, code_state *state)
 {
     if (state->patience != 0) {
-        if (is_new || --state->patience != 0) {
+        if (--state->patience != 0) {
             return Py_NewRef(Py_None);
         }
         change_over(self, state);
@@ -263,7 +261,7 @@ on_line(CALLBACK_ARGS)  /* (code, line) */
     Tracer *self = ((Callback *)callable)->tracer;
     code_state *state = measured(self, args[0]);
     if (state != NULL) {
-        (void)hit(self, state, FROM_LINE, number_of(args[1]));
+        hit(self, state, FROM_LINE, number_of(args[1]));
     }
     return Py_NewRef(self->monitoring.disable);
 }
@@ -274,10 +272,10 @@ on_left(CALLBACK_ARGS)  /* (code, source, destination) */
     UNUSED_CALLBACK_ARGS;
     Tracer *self = ((Callback *)callable)->tracer;
     code_state *state = measured(self, args[0]);
-    if (state == NULL) {
-        return Py_NewRef(self->monitoring.disable);
+    if (state != NULL) {
+        hit(self, state, FROM_LEFT, unit_of(args[2]));
     }
-    return silence(self, state, hit(self, state, FROM_LEFT, unit_of(args[2])));
+    return Py_NewRef(self->monitoring.disable);
 }
 
 static PyObject *
@@ -286,23 +284,24 @@ on_right(CALLBACK_ARGS)  /* (code, source, destination) */
     UNUSED_CALLBACK_ARGS;
     Tracer *self = ((Callback *)callable)->tracer;
     code_state *state = measured(self, args[0]);
-    if (state == NULL) {
-        return Py_NewRef(self->monitoring.disable);
+    if (state != NULL) {
+        hit(self, state, unit_of(args[1]), unit_of(args[2]));
     }
-    return silence(self, state, hit(self, state, unit_of(args[1]), unit_of(args[2])));
+    return Py_NewRef(self->monitoring.disable);
 }
 
-/* An instruction ran: if a line starts there, the line did. */
-static bool
+/* An instruction ran, or will next: if a line starts there, the line did. */
+static void
 hit_start(Tracer *self, code_state *state, uint32_t offset)
 {
     touch(state);
-    if (!state->has_shape && (self->failed || keeping_code(self, state) < 0)) {
-        tracer_fail(self);
-        return false;
+    if (!state->has_shape && prepare(self, state) < 0) {
+        return;
     }
     int64_t slot = shape_start_slot(&state->shape, offset);
-    return slot >= 0 && hit(self, state, FROM_LINE, (uint32_t)state->shape.lines[slot]);
+    if (slot >= 0) {
+        hit(self, state, FROM_LINE, (uint32_t)state->shape.lines[slot]);
+    }
 }
 
 static PyObject *
@@ -316,7 +315,11 @@ on_jump(CALLBACK_ARGS)  /* (code, source, destination) */
     }
     uint32_t source = number_of(args[1]), destination = number_of(args[2]);
     touch(state);
-    return silence(self, state, destination < source && hit_start(self, state, destination));
+    if (destination > source) {
+        return Py_NewRef(self->monitoring.disable);
+    }
+    hit_start(self, state, destination);
+    return lose_patience(self, state);
 }
 
 static PyObject *
@@ -326,7 +329,7 @@ on_instruction(CALLBACK_ARGS)  /* (code, offset) */
     Tracer *self = ((Callback *)callable)->tracer;
     code_state *state = measured(self, args[0]);
     if (state != NULL) {
-        (void)hit_start(self, state, number_of(args[1]));
+        hit_start(self, state, number_of(args[1]));
     }
     return Py_NewRef(self->monitoring.disable);
 }
@@ -337,10 +340,14 @@ on_start(CALLBACK_ARGS)  /* (code, offset): M's PY_START and PY_RESUME */
     UNUSED_CALLBACK_ARGS;
     Tracer *self = ((Callback *)callable)->tracer;
     code_state *state = measured(self, args[0]);
-    if (state != NULL) {
-        touch(state);
+    if (state == NULL) {
+        return Py_NewRef(self->monitoring.disable);
     }
-    return Py_NewRef(self->monitoring.disable);
+    touch(state);
+    if (state->lines_left == NOT_COUNTED && prepare(self, state) < 0) {
+        return Py_NewRef(self->monitoring.disable);
+    }
+    return lose_patience(self, state);
 }
 
 /* ---- discovery ---- */

@@ -256,8 +256,7 @@ def callee(label):
 def f(): return [callee(label) for label in "ABC"]
 def g():
     for label in "DEF": callee(label)
-def h(): return list(callee(label) for label in "GHI")
-f(); g(); h()
+f(); g()
 """,
     "hot": """
 def f(n, never):

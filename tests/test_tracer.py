@@ -88,8 +88,33 @@ def test_beside_other_tools(name: str, option: str, tmp_path: Path) -> None:
     assert_exact(name, path, observe("covcore", path, option))
 
 
+UNDER_WAY = """
+def callee(label):
+    switch(label)
+    return label
+def h():
+    result = []
+    for value in (callee(label) for label in "ABCD"):
+        result.append(value)
+    return result
+h()
+"""
+
+
+@pytest.mark.xfail(
+    reason="the jump that is being decided during a switch was silenced in the last context", strict=True
+)
+def test_an_arc_that_is_under_way_at_a_switch(tmp_path: Path) -> None:
+    """A generator switches the context while the measured loop around it waits for its next item: the loop's FOR_ITER began
+    before it was armed again, so its arc is not heard of in the new context.  Lines are exact."""
+    path = write(tmp_path, UNDER_WAY)
+    got = observe("covcore", path)
+    assert_same(got["lines"], observe("lines", path))
+    assert_same(got["arcs"], observe("arcs", path))
+
+
 EXISTING = """
-import threading
+import threading, time
 def never_started():
     yield 1
     yield 2
@@ -135,6 +160,7 @@ t = thrown(); next(t)
 s = sent(); next(s)
 c = coroutine(); c.send(None)
 outer()
+time.sleep(0.1)
 switch("after")
 x = 4
 next(unstarted)
@@ -145,7 +171,7 @@ try:
     c.send(None)
 except StopIteration:
     pass
-import time; time.sleep(0.05)
+time.sleep(0.1)
 leave.set(); thread.join()
 """
 
