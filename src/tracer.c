@@ -377,6 +377,10 @@ is_programs_exception(void)
 static int
 decide_file(Tracer *self, PyObject *filename, file_state **file)
 {
+    *file = NULL;
+    if (PyUnicode_GET_LENGTH(filename) != 0 && PyUnicode_READ_CHAR(filename, 0) == '<') {
+        return 0;  // <string>, <frozen os>, or one of the thousands of names that attrs makes up
+    }
     PyObject *known = PyDict_GetItemWithError(self->decisions, filename);  // borrowed
     if (known != NULL) {
         *file = known == Py_None ? NULL : PyLong_AsVoidPtr(known);
@@ -385,7 +389,6 @@ decide_file(Tracer *self, PyObject *filename, file_state **file)
     if (PyErr_Occurred()) {
         return -1;
     }
-    *file = NULL;
     PyObject *path = PyObject_CallOneArg(self->decide, filename);
     if (path == NULL) {
         return -1;
