@@ -81,7 +81,7 @@ def described(function: str) -> str:
 def seconds_of(tool: Tool, setting: Setting, scale: float, number: int) -> Seconds:
     with TemporaryDirectory() as temp:
         folder = Path(temp)
-        program = [str(PROGRAM), str(folder / "seconds.json"), str(scale)]
+        program = [str(PROGRAM), str(folder / "seconds.json"), str(scale), str(37 * number)]
         command = tool.command(program, source=str(PROGRAM.parent), data=folder)
         run(command, cwd=folder, env={**tool.environment(folder), **setting.environment})
         seconds: Seconds = json.loads((folder / "seconds.json").read_text())
@@ -123,7 +123,7 @@ def slope(tool: Tool, setting: Setting, function: str) -> int:
 def instructions(tool: Tool, setting: Setting, function: str, scale: float) -> int:
     with TemporaryDirectory() as temp:
         folder = Path(temp)
-        program = [str(PROGRAM), str(folder / "seconds.json"), str(scale), function]
+        program = [str(PROGRAM), str(folder / "seconds.json"), str(scale), "0", function]
         command = tool.command(program, source=str(PROGRAM.parent), data=folder)
         if tool.name != BARE:  # valgrind looks at the interpreter, not at a script's first line
             command = [tool.interpreter, *command]

@@ -1,9 +1,11 @@
 """Hot functions, each timed after it was called often enough to have hit all that it will ever hit.
 
-    steady.py OUT SCALE [NAME ..]
+    steady.py OUT SCALE WARM_UP [NAME ..]
 
-Writes {name: seconds of CPU time of the fastest of some calls} to OUT.  SCALE times as much is done as takes about a fifth of a second.
-Each function is there twice: as NAME_never it has a line that never runs.
+Writes {name: seconds of CPU time of the fastest of some calls} to OUT.  SCALE times as much is done as takes about a
+fifth of a second.  WARM_UP is how much more is done before: where a loop stands when the JIT takes it up decides what
+code it makes, by some 10 %, so this should differ between runs.  Each function is there twice: as NAME_never it has a
+line that never runs.
 """
 
 import json
@@ -173,14 +175,14 @@ SIZES: dict[Callable[[int], object], int] = {  # what takes about a fifth of a s
 
 
 def main() -> None:
-    out, scale, *names = sys.argv[1:]
+    out, scale, warm_up, *names = sys.argv[1:]
     seconds = {}
     for function, size in SIZES.items():
         name = function.__name__
         if names and name not in names:
             continue
         for _ in range(3):
-            function(size // 100)
+            function(size // 100 + int(warm_up))
         size = int(size * float(scale)) // REPEATS
         taken = []
         for _ in range(REPEATS):
