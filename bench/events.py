@@ -34,7 +34,7 @@ def measure(options: Options) -> Result:
                 row(f"{what}, what arming its code object adds, {python}", many, "arm", None),
                 row(f"{what}, what arming it again at a switch adds, {python}", few, "switch", None),
             ]
-    return Result("events", options.quick, rows)
+    return Result("events", options, rows)
 
 
 def row(what: str, runs: dict[str, list[Figures]], key: str, reach: float | None) -> Row:

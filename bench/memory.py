@@ -28,4 +28,4 @@ def measure(options: Options) -> Result:
             if unit in FORMATS:
                 what = f"C core, {name.replace('_', ' ')}"
                 rows.append(Row(what, unit, {COVCORE: estimate([float(value)])}, reach, detail=reach is None))
-    return Result("memory", options.quick, rows)
+    return Result("memory", options, rows)

@@ -52,7 +52,7 @@ def measure(options: Options) -> Result:
         rows.append(Row(f"report of {n_files:,} files of {LINES} lines, CPU time, {python}", "s", figures, detail=True))
         share: dict[str, Estimate | str] = {COVCORE: ratios(cpu[COVCORE], cpu[SYSMON]), SYSMON: estimate([1.0])}
         rows.append(Row(f"report of {n_files:,} files of {LINES} lines, over coverage.py's, {python}", "x", share, 1.0))
-    return Result("report", options.quick, rows)
+    return Result("report", options, rows)
 
 
 def generate(folder: Path, n_files: int) -> Path:

@@ -46,7 +46,7 @@ class Options:
 @dataclass
 class Result:
     part: str
-    quick: bool
+    options: Options
     rows: list[Row]
     versions: dict[str, str] = field(default_factory=lambda: versions())
     taken: str = field(default_factory=lambda: date.today().isoformat())
@@ -67,7 +67,7 @@ def load(part: str) -> Result | None:
         Row(**{**row, "figures": {k: f if isinstance(f, str) else Estimate(**f) for k, f in row["figures"].items()}})
         for row in fields.pop("rows")
     ]
-    return Result(rows=rows, **fields)
+    return Result(rows=rows, options=Options(**fields.pop("options")), **fields)
 
 
 def machine() -> str:

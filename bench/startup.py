@@ -33,7 +33,7 @@ def measure(options: Options) -> Result:
             }
             text = f"{what} of an empty script over Python's own, {python}"
             rows.append(Row(text, "ms", figures, reach, detail=reach is None))
-    return Result("startup", options.quick, rows)
+    return Result("startup", options, rows)
 
 
 def start(tool: Tool, script: Path, number: int) -> Cost:

@@ -46,7 +46,7 @@ def measure(options: Options) -> Result:
     if not options.quick:
         for setting in settings:
             rows += counted(setting)
-    return Result("steady", options.quick, rows)
+    return Result("steady", options, rows)
 
 
 # ---- by time

@@ -18,7 +18,7 @@ from bench.results import Options, Result, Row
 from bench.tools import BARE, CACHE, COVCORE, Tool, install, output_of, rivals, stamped
 
 REACH = 1.03
-PACKAGES = {"click": "click", "marshmallow": "marshmallow", "attrs": "attr"}  # suite: the package that it tests
+PACKAGES = {"click": ["click"], "marshmallow": ["marshmallow"], "attrs": ["attr", "attrs"]}  # what a suite tests
 EVERY = 3  # the rivals take part in every third round: their figures need not be as sharp as ours
 LIST = Path(__file__).with_name("suites.txt")
 
@@ -53,7 +53,7 @@ def measure(options: Options) -> Result:
             by_round = {name: list(zip(*(suite[name] for suite in whole), strict=True)) for name in (BARE, COVCORE)}
             what = f"geometric mean of the suites, {python}"
             rows.append(Row(what, "x", {COVCORE: geometric_ratios(by_round[COVCORE], by_round[BARE])}, REACH))
-    return Result("suites", options.quick, rows)
+    return Result("suites", options, rows)
 
 
 def takes_part(name: str, number: int) -> bool:
@@ -96,11 +96,12 @@ def installed(suite: str, tool: Tool) -> Path:
 def pytest(suite: str, tool: Tool, folder: Path, *options: str) -> Cost:
     """Run the suite; folder takes the data."""
     here = installed(suite, tool)
-    program = ["-m", "pytest", "-q", "-p", "no:cacheprovider", *options, str(here)]
+    program = ["-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
     if suite == "attrs":
         program.append("--hypothesis-seed=0")
-    command = tool.command(program, source=PACKAGES[suite], data=folder)
-    # pytest takes its settings from the folder that it is given
+    packages = PACKAGES[suite]
+    folders = ",".join(f"{here}/src/{package}" for package in packages)
+    command = tool.command(program, ",".join(packages), folder, folders)
     environment = {**tool.environment(folder), "HYPOTHESIS_STORAGE_DIRECTORY": f"{folder}/hypothesis"}
     return run(command, cwd=here, log=folder / "output.log", env=environment, check=False)
 
@@ -113,10 +114,12 @@ def timed(suite: str, python: str, names: list[str], options: Options) -> tuple[
     tools = {name: Tool(name, python) for name in names}
     texts = {}
     bare = once(suite, tools[BARE], 0)
+    if bare.cost.status != 0:
+        raise SystemExit(f"bench: the suite of {suite} fails without being measured:\n{bare.cost.output[-2000:]}")
     for name in names[1:]:
         first = once(suite, tools[name], 0)
         if first.cost.status != bare.cost.status or first.summary != bare.summary:
-            texts[name] = f"ends with status {first.cost.status}: {first.summary or last_line(first.cost.output)}"
+            texts[name] = f"fails ({first.cost.status}): {first.summary or last_line(first.cost.output)}"
     able = {name: tool for name, tool in tools.items() if name not in texts}
     variants = {name: partial(round_of, suite, tool) for name, tool in able.items()}
     taken = interleaved(variants, options.pairs, f"suite of {suite}, {python}")
@@ -135,7 +138,7 @@ def once(suite: str, tool: Tool, number: int) -> Timing:
     with TemporaryDirectory() as temp:
         cost = pytest(suite, tool, Path(temp))
     found = re.findall(r"^(\d+ passed.*?|.*?\d+ failed.*?) in [\d.]+s", cost.output, re.MULTILINE)
-    return Timing(cost, found[-1] if found else "")
+    return Timing(cost, re.sub(r", \d+ warnings?", "", found[-1]) if found else "")
 
 
 def last_line(output: str) -> str:
@@ -161,8 +164,13 @@ def outcomes(suite: str, tool: Tool) -> Outcomes:
     with TemporaryDirectory() as temp:
         report = Path(temp) / "junit.xml"
         pytest(suite, tool, Path(temp), f"--junitxml={report}")
-        cases = ElementTree.parse(report).iter("testcase")
-    return Counter((case.get("classname", ""), case.get("name", ""), outcome(case)) for case in cases)
+        cases = list(ElementTree.parse(report).iter("testcase"))
+    return Counter((case.get("classname", ""), stable(case.get("name", "")), outcome(case)) for case in cases)
+
+
+def stable(name: str) -> str:
+    """A test's name without what is another in each run: dates, times, addresses."""
+    return re.sub(r"0x[0-9a-f]+|\d+([:-])\d+\1\d+", "*", name)
 
 
 def outcome(case: ElementTree.Element) -> str:

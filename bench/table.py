@@ -14,7 +14,7 @@ COLUMNS = [COVCORE, SYSMON, CTRACE, SLIPCOVER, CALLBACK]
 
 def write(parts: list[str]) -> None:
     """Write the table between the README's markers; on standard output if it has none."""
-    results = [result for part in parts if (result := load(part)) is not None and not result.quick]
+    results = [result for part in parts if (result := load(part)) is not None and not result.options.quick]
     if not results:
         say("no results to make a table of")
         return
@@ -42,7 +42,8 @@ def taken(results: list[Result]) -> str:
         versions.update(result.versions)
     when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     software = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return f"Taken {when} on {' and '.join(machines)}; {software}. Medians with their 95 % intervals."
+    pairs = min(result.options.pairs for result in results)
+    return f"Taken {when} on {' and '.join(machines)}; {software}. Medians of {pairs} rounds or more, with their 95 % intervals."
 
 
 def markdown(rows: list[Row]) -> str:

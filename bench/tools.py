@@ -51,15 +51,18 @@ class Tool:
     def interpreter(self) -> Path:
         return self.folder / "bin/python"
 
-    def command(self, program: list[str], source: str, data: Path) -> list[str | Path]:
-        """The command that runs a program (`-m module`, or a script, with its arguments) and measures its branches."""
+    def command(self, program: list[str], source: str, data: Path, folders: str = "") -> list[str | Path]:
+        """The command that runs a program (`-m module`, or a script, with its arguments) and measures its branches.
+
+        source: what to measure; folders: the same as folders, which is all that SlipCover takes.
+        """
         match self.name:
             case "Python":
                 return [self.interpreter, *program]
             case "covcore":
                 return [self.folder / "bin/covcore", "run", f"--source={source}", f"--data={data}/covcore", *program]
             case "SlipCover":
-                options = ["--branch", "--source", source, "--json", "--out", f"{data}/slipcover.json"]
+                options = ["--branch", "--source", folders or source, "--json", "--out", f"{data}/slipcover.json"]
                 return [self.interpreter, "-m", "slipcover", *options, *program]
             case _:
                 no_settings = data / "empty.coveragerc"  # the measured project may have some
