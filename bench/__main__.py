@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from bench import events, memory, report, startup, steady, suites, table
-from bench.results import Options, print_rows
+from bench.results import PAIRS, Options, print_rows
 
 PARTS = {
     "events": events.measure,
@@ -36,7 +36,7 @@ def main() -> None:
         parser.error("--pairs must be at least 1")
     if not options.table:
         chosen = Options(
-            options.pairs or (3 if options.quick else 15), options.quick, options.python or ["3.14", "3.15"]
+            options.pairs or (3 if options.quick else PAIRS), options.quick, options.python or ["3.14", "3.15"]
         )
         for name in options.parts or PARTS:
             result = PARTS[name](chosen)

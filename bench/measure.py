@@ -75,13 +75,11 @@ def estimate(values: Sequence[float]) -> Estimate:
     """
     ordered = sorted(values)
     n = len(ordered)
-    k = 0  # as many values are left out at each end; the true median lies outside with 2 * P(X <= k - 1), X ~ B(n, 1/2)
-    tail = 0.0
-    while k < (n - 1) // 2:
-        tail += math.comb(n, k) / 2**n
-        if 2 * tail > 0.05:
-            break
+    # With k values left out at each end, the true median lies outside with 2 * P(X <= k), X ~ B(n, 1/2).
+    k, tail = 0, 1 / 2**n
+    while 2 * (tail + math.comb(n, k + 1) / 2**n) <= 0.05:
         k += 1
+        tail += math.comb(n, k) / 2**n
     return Estimate(median(ordered), ordered[k], ordered[n - 1 - k], n)
 
 

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import date
 
-from bench.measure import Estimate
+from bench.measure import Estimate, say
 from bench.tools import ROOT, versions
 
+PAIRS = 15  # as many rounds at least, for the README
 RESULTS = ROOT / "build" / "bench"
 
 FORMATS = {
@@ -63,6 +64,9 @@ def load(part: str) -> Result | None:
     if not path.exists():
         return None
     fields = json.loads(path.read_text())
+    if "options" not in fields:
+        say(f"{path} is of an older form and left out: measure {part} again")
+        return None
     rows = [
         Row(**{**row, "figures": {k: f if isinstance(f, str) else Estimate(**f) for k, f in row["figures"].items()}})
         for row in fields.pop("rows")

@@ -142,8 +142,9 @@ def once(suite: str, tool: Tool, number: int) -> Timing:
 
 
 def last_line(output: str) -> str:
+    """What went wrong, without what only this machine has: of an exception its name."""
     lines = [line for line in output.splitlines() if line.strip()]
-    return lines[-1] if lines else "no output"
+    return lines[-1].partition(": ")[0] if lines else "no output"
 
 
 # ---- outcomes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.events import CALLBACK
 from bench.measure import say
-from bench.results import FORMATS, Result, Row, load, misses, shown
+from bench.results import FORMATS, PAIRS, Result, Row, load, misses, shown
 from bench.tools import COVCORE, CTRACE, ROOT, SLIPCOVER, SYSMON
 
 README = ROOT / "README.md"
@@ -13,15 +13,16 @@ COLUMNS = [COVCORE, SYSMON, CTRACE, SLIPCOVER, CALLBACK]
 
 
 def write(parts: list[str]) -> None:
-    """Write the table between the README's markers; on standard output if it has none."""
+    """Write the table between the README's markers; on standard output if it has none, or the rounds were too few."""
     results = [result for part in parts if (result := load(part)) is not None and not result.options.quick]
+    enough = all(result.options.pairs >= PAIRS for result in results)
     if not results:
         say("no results to make a table of")
         return
     text = README.read_text() if README.exists() else ""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
-    if begin and end:
+    if begin and end and enough:
         README.write_text(f"{before}{BEGIN}\n{table(results)}\n{END}{after}")
     else:
         print(table(results))

@@ -1,6 +1,7 @@
 """The statistics of the benchmark."""
 
 import random
+from functools import partial
 
 import pytest
 
@@ -42,7 +43,11 @@ def test_geometric_ratios_weigh_programs_alike() -> None:
 
 def test_rounds_begin_with_each_in_turn() -> None:
     order: list[str] = []
-    results = interleaved({name: lambda number, name=name: order.append(name) for name in "abc"}, 3)
+
+    def called(name: str, number: int) -> None:
+        order.append(name)
+
+    results = interleaved({name: partial(called, name) for name in "abc"}, 3)
 
     assert "".join(order) == "abcbcacab"
     assert {len(values) for values in results.values()} == {3}
