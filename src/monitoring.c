@@ -54,7 +54,6 @@ monitoring_init(monitoring *m)
         {"free_tool_id", &m->free_tool_id},
         {"set_events", &m->set_events},
         {"set_local_events", &m->set_local_events},
-        {"get_events", &m->get_events},
         {"register_callback", &m->register_callback},
         {"DISABLE", &m->disable},
     };
@@ -88,7 +87,6 @@ monitoring_traverse(monitoring *m, visitproc visit, void *arg)
     Py_VISIT(m->free_tool_id);
     Py_VISIT(m->set_events);
     Py_VISIT(m->set_local_events);
-    Py_VISIT(m->get_events);
     Py_VISIT(m->register_callback);
     Py_VISIT(m->disable);
     return 0;
@@ -102,7 +100,6 @@ monitoring_clear(monitoring *m)
     Py_CLEAR(m->free_tool_id);
     Py_CLEAR(m->set_events);
     Py_CLEAR(m->set_local_events);
-    Py_CLEAR(m->get_events);
     Py_CLEAR(m->register_callback);
     Py_CLEAR(m->disable);
     Py_CLEAR(m->name);

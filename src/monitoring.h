@@ -18,7 +18,7 @@ typedef struct {
 } event_masks;
 
 typedef struct {
-    PyObject *get_tool, *use_tool_id, *free_tool_id, *set_events, *set_local_events, *get_events, *register_callback;
+    PyObject *get_tool, *use_tool_id, *free_tool_id, *set_events, *set_local_events, *register_callback;
     PyObject *disable;           /* sys.monitoring.DISABLE, immortal */
     PyObject *tool_ids[N_TOOLS]; /* ints 0 to 5 */
     PyObject *name;              /* what get_tool says of our ids: compared by identity */

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,3 +91,12 @@ def place(tmp_path: Path) -> Place:
     folder = tmp_path / "project"
     folder.mkdir()
     return Place(folder, tmp_path / "elsewhere" / "data")
+
+
+@pytest.fixture
+def neighbour() -> Iterator[int]:
+    """The id of another process that runs."""
+    process = subprocess.Popen(["sleep", "100"])
+    yield process.pid
+    process.kill()
+    process.wait()

@@ -7,9 +7,8 @@ import os
 import random
 import resource
 import signal
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,15 +79,6 @@ def in_child(function: Callable[[], object]) -> int:
 def outlive(pid: int) -> int:
     """Wait for a process.  Returns its exit status, negative for a signal."""
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-@pytest.fixture
-def neighbour() -> Iterator[int]:
-    """The id of another process that runs."""
-    process = subprocess.Popen(["sleep", "100"])
-    yield process.pid
-    process.kill()
-    process.wait()
 
 
 # ---- replacing and appending

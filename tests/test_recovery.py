@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -177,15 +176,6 @@ def test_killed_while_it_publishes(place: Place) -> None:
 
 
 # ---- processes that still run
-
-
-@pytest.fixture
-def neighbour() -> Iterator[int]:
-    """The id of another process that runs."""
-    process = subprocess.Popen(["sleep", "100"])
-    yield process.pid
-    process.kill()
-    process.wait()
 
 
 def under_way(pid: int, run_id: str = "b1", path: str = "/running.py", append: bool = False) -> Recording:
