@@ -12,6 +12,8 @@ class Figures(NamedTuple):
     branches: int = 0
     missing_branches: int = 0
     partial_branches: int = 0  # missing ones whose line ran
+    conditions: int = 0  # outcomes of conditions: a total of their own, in no percentage of the above
+    missing_conditions: int = 0
 
     def __add__(self, other: object) -> Figures:
         if not isinstance(other, Figures):

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from covcore.analysis import branches, codes, exclusions
 from covcore.analysis.codes import Code
+from covcore.analysis.conditions import Condition, Decision
 from covcore.analysis.exclusions import Rules
 from covcore.analysis.figures import Figures
 from covcore.analysis.outline import Outline, Region
@@ -23,6 +24,8 @@ class FileResult:
         branches: from -> to, ascending; `to` is minus the first line of a code object for the way out of it.
         missing_branches: those of them that were never taken.
         regions: functions and classes in source order.
+        conditions: those on lines that count, in source order.
+        decisions: those of their decisions of which outcomes show MC/DC; conditions refer to them by index.
     """
 
     def __init__(
@@ -33,6 +36,8 @@ class FileResult:
         all_branches: dict[int, list[int]],
         missing_branches: dict[int, list[int]],
         regions: Sequence[Region] = (),
+        conditions: Sequence[Condition] = (),
+        decisions: Sequence[Decision] = (),
     ) -> None:
         self.statements = statements
         self.missing = missing
@@ -40,6 +45,8 @@ class FileResult:
         self.branches = all_branches
         self.missing_branches = missing_branches
         self.regions = regions
+        self.conditions = conditions
+        self.decisions = decisions
 
     @cached_property
     def figures(self) -> Figures:
@@ -51,6 +58,8 @@ class FileResult:
             sum(map(len, self.branches.values())),
             sum(map(len, self.missing_branches.values())),
             sum(len(to) for line, to in self.missing_branches.items() if line not in missing),
+            sum(sum(condition.knowable) for condition in self.conditions),
+            sum(len(condition.missing) for condition in self.conditions),
         )
 
 
