@@ -23,7 +23,8 @@ class Settings:
     subprocess: whether child processes are measured
     dynamic_contexts: "test" (one context a test), "phase" (one for each of its phases) or "none"
     show_missing, skip_covered, skip_empty, sort, precision: of the report's table
-    fail_under: per cent below which a report ends with status 2, or None
+    fail_under: per cent below which a report ends with status 2: of the total, as a number; or of what the keys name,
+        "total" or a file name pattern each; None: no threshold
 
     Paths and patterns are relative to `folder`, the absolute path of the folder that the command was called in.
     """
@@ -41,7 +42,7 @@ class Settings:
     skip_empty = False
     sort = "name"
     precision = 0
-    fail_under: float | None = None
+    fail_under: float | Mapping[str, float] | None = None
 
     def __init__(self, folder: str, values: Mapping[str, object] | None = None) -> None:
         self.folder = folder
@@ -179,6 +180,13 @@ def percentage(value: object) -> float:
     return value
 
 
+def thresholds(value: object) -> float | dict[str, float]:
+    """Per cent of the total, or of what the keys of a table name.  Raises ValueError if a number is none of per cent."""
+    if isinstance(value, dict):
+        return {_path(key): percentage(number) for key, number in value.items()}
+    return percentage(value)
+
+
 KEYS: dict[str, tuple[Callable[[object], object], str]] = {
     "source": (_texts, "a list of folders or module names"),
     "include": (_texts, "a list of file name patterns"),
@@ -192,5 +200,5 @@ KEYS: dict[str, tuple[Callable[[object], object], str]] = {
     "skip_empty": (_flag, "true or false"),
     "sort": (sort_column, f"one of {', '.join(SORT_COLUMNS)}, with - before it for the other order"),
     "precision": (precision, "a number of decimals from 0 to 9"),
-    "fail_under": (percentage, "a number from 0 to 100"),
+    "fail_under": (thresholds, "a number from 0 to 100, or a table of such numbers, by total or a file name pattern"),
 }

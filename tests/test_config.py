@@ -88,7 +88,7 @@ def test_environment_wins_over_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("precision = 10", "precision must be a number of decimals from 0 to 9, not 10"),
         ("precision = true", "precision must be"),
         ("precision = 1.5", "precision must be"),
-        ("fail_under = 101", "fail_under must be a number from 0 to 100, not 101"),
+        ("fail_under = 101", "fail_under must be a number from 0 to 100, or a table of such numbers, by total or a file name pattern, not 101"),
         ("fail_under = nan", "fail_under must be"),
         ("x = = 1", "covcore.toml is not valid TOML: Invalid value"),
         ("x = '\udcff'", "covcore.toml is not valid TOML"),
