@@ -17,15 +17,17 @@
  * that never move, so a growth copies no entry and a pointer to one stays valid until arcs_clear or arcs_fini.  At a
  * million arcs that is 16 bytes an entry + 4 bytes x 2^21 / 10^6 = 24.4 bytes an arc; just after a doubling, 26.7.
  *
- * Hash: the three numbers, less the low bits of `to`, are folded into 64 bits and mixed by a multiply-xorshift-multiply
- * (the finaliser of splitmix64): a bare multiply would send ids that differ only in high bits to the same slots.  The low bits of
- * `to` keep arcs in a row side by side, so ends should be numbers without gaps: lines, code units.
+ * Hash: the three numbers, less the low 10 bits of `to` and its top 2, are folded into 64 bits and mixed by a
+ * multiply-xorshift-multiply (the finaliser of splitmix64): a bare multiply would send ids that differ only in high bits to
+ * the same slots.  The low bits of `to` keep arcs in a row side by side, so last ends should be numbers without large gaps; what
+ * tells the few arcs at one number apart may go into the top bits.
  *
  * Threads: none of this locks; the caller serialises.  No Python.h here.
  */
 #ifndef COVCORE_ARCS_H
 #define COVCORE_ARCS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -76,6 +78,17 @@ static inline arc_entry *
 arcs_at(const arc_set *set, uint32_t id)
 {
     return &set->chunks[id >> ARCS_CHUNK_LOG2][id & (ARCS_CHUNK - 1)];
+}
+
+/* Whether an id, which need not have been given, is that of the arc: a guess that is right saves the look-up. */
+static inline bool
+arcs_is(const arc_set *set, uint32_t id, uint32_t code, uint32_t from, uint32_t to)
+{
+    if (id >= set->n_entries) {
+        return false;
+    }
+    const arc_entry *e = arcs_at(set, id);
+    return ((e->code ^ code) | (e->from ^ from) | (e->to ^ to)) == 0;
 }
 
 /* Bytes held, index and chunks included. */

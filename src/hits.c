@@ -157,16 +157,16 @@ hits_code(hit_table *h, uint32_t n_slots)
         return -1;
     }
     h->codes = codes;
+    h->after = AFTER_OTHER;
+    h->n_slots += n_slots;
     codes[h->n_codes++] = (hit_code){.n_slots = n_slots, .pattern = NO_PATTERN};
     return 0;
 }
 
-int
-hits_arc(hit_table *h, uint32_t code, uint32_t slot)
+/* Defines an arc of a code object that is known, and marks it. */
+static int
+define_arc(hit_table *h, uint32_t code, uint32_t slot)
 {
-    if (code >= h->n_codes) {
-        return refuse(h, "an arc of an unknown code object");
-    }
     if (slot >= h->codes[code].n_slots && slot != NO_SLOT) {
         return refuse(h, "an arc that its code object does not have");
     }
@@ -179,13 +179,67 @@ hits_arc(hit_table *h, uint32_t code, uint32_t slot)
     return mark(h, code, slot);
 }
 
-int
-hits_hit(hit_table *h, uint32_t arc)
+/* Marks an arc again. */
+static int
+hit_again(hit_table *h, uint32_t arc)
 {
     if (arc >= h->n_arcs) {
         return refuse(h, "a hit of an unknown arc");
     }
+    h->last_hit = arc;
     return mark(h, h->arcs[arc].code, h->arcs[arc].slot);
+}
+
+int
+hits_arc(hit_table *h, uint32_t code, uint32_t slot)
+{
+    if (code >= h->n_codes) {
+        return refuse(h, "an arc of an unknown code object");
+    }
+    h->after = AFTER_ARC;
+    return define_arc(h, code, slot);
+}
+
+int
+hits_slot(hit_table *h, uint32_t slot)
+{
+    if (h->n_arcs == 0) {
+        return refuse(h, "a slot of no code object");
+    }
+    h->after = AFTER_ARC;
+    return define_arc(h, h->arcs[h->n_arcs - 1].code, slot);
+}
+
+int
+hits_hit(hit_table *h, uint32_t arc)
+{
+    h->after = AFTER_HIT;
+    return hit_again(h, arc);
+}
+
+int
+hits_more(hit_table *h, uint32_t n)
+{
+    int failed = 0;
+
+    if (h->after == AFTER_OTHER || n == 0) {
+        return refuse(h, "more of nothing");
+    }
+    if (h->after == AFTER_ARC && n > h->n_slots - h->n_more_arcs) {
+        return refuse(h, "more arcs than code objects have");
+    }
+    for (uint32_t i = 0; !failed && i < n; i++) {
+        if (h->after == AFTER_HIT) {
+            failed = hit_again(h, h->last_hit + 1);
+        }
+        else {
+            const hit_arc last = h->arcs[h->n_arcs - 1];
+            failed = last.slot == NO_SLOT ? refuse(h, "more of no arc") : define_arc(h, last.code, last.slot + 1);
+            h->n_more_arcs++;
+        }
+    }
+    h->after = AFTER_OTHER;
+    return failed;
 }
 
 int
@@ -194,6 +248,7 @@ hits_context(hit_table *h)
     if (h->n_contexts == EMPTY_CONTEXT) {
         return refuse(h, "too many contexts");
     }
+    h->after = AFTER_OTHER;
     h->context = h->n_contexts++;
     return 0;
 }
@@ -204,6 +259,7 @@ hits_switch(hit_table *h, uint32_t context)
     if (context >= h->n_contexts) {
         return refuse(h, "a switch to an unknown context");
     }
+    h->after = AFTER_OTHER;
     h->context = context;
     return 0;
 }

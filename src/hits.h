@@ -47,6 +47,9 @@ typedef struct {
     unsigned log2_index;
     uint32_t n_contexts;
     uint32_t context; /* the current one */
+    enum { AFTER_OTHER, AFTER_ARC, AFTER_HIT } after; /* what was said last, which `more` follows on */
+    uint32_t last_hit; /* after a hit: its arc */
+    size_t n_slots, n_more_arcs; /* of all code objects; defined by `more`: no honest recording has more of these */
     const char *reason; /* what was wrong with the input, or NULL */
 } hit_table;
 
@@ -57,7 +60,9 @@ void hits_free(hit_table *h);
 /* Definitions and hits.  Return 0, or -1 with h->reason, or with h->reason NULL: no memory. */
 int hits_code(hit_table *h, uint32_t n_slots);
 int hits_arc(hit_table *h, uint32_t code, uint32_t slot); /* defines and hits */
+int hits_slot(hit_table *h, uint32_t slot); /* likewise, of the same code object as the last one */
 int hits_hit(hit_table *h, uint32_t arc);
+int hits_more(hit_table *h, uint32_t n); /* RECORD_MORE */
 int hits_context(hit_table *h); /* defines and switches to it */
 int hits_switch(hit_table *h, uint32_t context);
 

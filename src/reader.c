@@ -386,8 +386,14 @@ take_record(gathered *g, const record *r)
         memcpy(&slot, r->payload, sizeof(slot)); /* segment_next has seen to its size */
         failed = hits_arc(&g->hits, r->argument, slot);
         break;
+    case RECORD_SLOT:
+        failed = hits_slot(&g->hits, r->argument);
+        break;
     case RECORD_HIT:
         failed = hits_hit(&g->hits, r->argument);
+        break;
+    case RECORD_MORE:
+        failed = hits_more(&g->hits, r->argument);
         break;
     default:
         failed = hits_switch(&g->hits, r->argument);

@@ -27,6 +27,8 @@ enum {
     WRITTEN_AT_ONCE = 64 * PAGE,
 };
 
+#define NO_ARC UINT32_MAX /* no id is so large: arcs.h */
+
 /* How often this process has been forked off since a recording was first opened.  A recording whose own
  * count differs belongs to an ancestor, who goes on writing it. */
 static atomic_uint forks;
@@ -51,6 +53,7 @@ static uint32_t *make_room(recording *r, size_t n_words);
 static inline uint32_t *
 reserve(recording *r, size_t n_words)
 {
+    r->newest = NULL;
     if (r->capacity - r->length >= n_words * WORD && is_ours(r)) {
         return (uint32_t *)(void *)(r->map + r->length);
     }
@@ -71,51 +74,98 @@ head(record_type type, size_t n_words)
     return (uint32_t)type | (uint32_t)n_words << RECORD_TYPE_BITS;
 }
 
-int64_t
-recording_hit(recording *r, uint32_t arc_id)
+/* A record that says nothing but its type and argument. */
+static uint32_t *
+append_word(recording *r, record_type type, uint32_t argument)
 {
     uint32_t *at = reserve(r, 1);
 
-    if (at == NULL) {
-        return -1;
+    if (at != NULL) {
+        at[0] = head(type, 1);
+        at[1] = argument;
+        publish(r, 1);
     }
-    assert(arc_id < r->n_arcs);
-    at[0] = head(RECORD_HIT, 1);
-    at[1] = arc_id;
-    publish(r, 1);
-    return 0;
+    return at;
+}
+
+/* Whether there is an ARC or HIT to follow on, in this segment and by this process. */
+static inline bool
+can_follow(const recording *r)
+{
+    return r->newest != NULL && r->capacity - r->length >= WORD && is_ours(r);
+}
+
+/* Says that the newest record is followed on once more. */
+static inline void
+append_more(recording *r)
+{
+    if (r->newest[0] != head(RECORD_MORE, 1)) {
+        r->newest = append_word(r, RECORD_MORE, 1);
+    }
+    else {
+        atomic_store_explicit((_Atomic uint32_t *)&r->newest[1], r->newest[1] + 1, memory_order_release);
+    }
+}
+
+int64_t
+recording_hit(recording *r, uint32_t arc_id)
+{
+    if (arc_id == r->next_arc && can_follow(r)) {
+        r->next_arc++;
+        append_more(r);
+        return 0;
+    }
+    r->newest = append_word(r, RECORD_HIT, arc_id);
+    assert(r->newest == NULL || arc_id < r->n_arcs);
+    r->next_arc = arc_id + 1;
+    return r->newest == NULL ? -1 : 0;
+}
+
+/* An ARC, or a SLOT if it is of the same code object as the last one. */
+static uint32_t *
+append_arc(recording *r, uint32_t code_id, uint32_t slot)
+{
+    if (r->n_arcs > 0 && code_id == r->arc_code) {
+        return append_word(r, RECORD_SLOT, slot);
+    }
+    uint32_t *at = reserve(r, 2);
+    if (at != NULL) {
+        at[0] = head(RECORD_ARC, 2);
+        at[1] = code_id;
+        at[2] = slot;
+        at[3] = 0;
+        publish(r, 2);
+        r->arc_code = code_id;
+    }
+    return at;
 }
 
 int64_t
 recording_arc(recording *r, uint32_t code_id, uint32_t slot)
 {
-    uint32_t *at = reserve(r, 2);
-
-    if (at == NULL) {
-        return -1;
+    if (r->next_arc == NO_ARC && code_id == r->arc_code && slot == r->next_slot && can_follow(r)) {
+        append_more(r);
+    }
+    else {
+        r->newest = append_arc(r, code_id, slot);
+        if (r->newest == NULL) {
+            return -1;
+        }
+        r->next_arc = NO_ARC;
+        r->newest = slot == NO_SLOT ? NULL : r->newest;
     }
     assert(code_id < r->n_codes);
-    at[0] = head(RECORD_ARC, 2);
-    at[1] = code_id;
-    at[2] = slot;
-    at[3] = 0;
-    publish(r, 2);
+    r->next_slot = slot + 1;
     return r->n_arcs++;
 }
 
 int64_t
 recording_switch(recording *r, uint32_t context_id)
 {
-    uint32_t *at = reserve(r, 1);
+    const uint32_t *at = append_word(r, RECORD_SWITCH, context_id);
 
-    if (at == NULL) {
-        return -1;
-    }
-    assert(context_id < r->n_contexts);
-    at[0] = head(RECORD_SWITCH, 1);
-    at[1] = context_id;
-    publish(r, 1);
-    return 0;
+    assert(at == NULL || context_id < r->n_contexts);
+    return at == NULL ? -1 : 0;
 }
 
 /* ---- records with a payload ---- */
@@ -453,6 +503,7 @@ static void
 use_map(recording *r, uint8_t *map, size_t n_bytes, uint32_t segment)
 {
     r->map = map;
+    r->newest = NULL;
     r->capacity = n_bytes;
     r->length = SEGMENT_HEADER;
     r->segment = segment;
@@ -465,6 +516,7 @@ unmap(recording *r)
         (void)munmap(r->map, r->capacity); /* fails only for what is no mapping */
     }
     r->map = NULL;
+    r->newest = NULL;
     r->capacity = r->length = 0;
 }
 

@@ -38,7 +38,7 @@ enum {
     RECORDING_VERSION = 1,
     SEGMENT_HEADER = 512,              /* bytes before the first record */
     SEGMENT_FIRST = 256 * 1024,        /* bytes of segment 0; each next one is twice as long ... */
-    SEGMENT_LARGEST = 16 * 1024 * 1024,/* ... up to this, or as long as one record needs */
+    SEGMENT_LARGEST = 4 * 1024 * 1024, /* ... up to this, or as long as one record needs */
     RECORDING_NAME_ROOM = 96,
 };
 
@@ -54,6 +54,10 @@ typedef enum {
                             Slot NO_SLOT: events that fit no slot; the id counts, the hits do not. */
     RECORD_HIT = 6,      /* argument: arc id.  Hit again, under the current context. */
     RECORD_SWITCH = 7,   /* argument: context id.  Back to a context defined before. */
+    RECORD_SLOT = 8,     /* argument: slot.  As ARC, of the code object of the last ARC. */
+    RECORD_MORE = 9,     /* argument: n.  Right after ARC or SLOT: the next n slots of that code object are arcs, too, hit
+                            for the first time.  Right after HIT: the next n arcs were hit, too.  n grows in place while
+                            this is the newest record: code runs on, and mostly hits what follows on what it hit. */
 } record_type;
 
 typedef enum {
@@ -86,6 +90,10 @@ typedef struct {
     uint32_t segment;        /* its number */
     uint32_t fork_count;     /* the process-wide count of forks when it was opened */
     uint32_t n_files, n_codes, n_arcs, n_contexts; /* ids handed out */
+    uint32_t *newest;        /* the newest record, if a MORE may follow on it or is it; else NULL */
+    uint32_t next_arc;       /* after a HIT: the arc that would follow; after an ARC or SLOT: NO_ARC */
+    uint32_t next_slot;      /* after these: the slot that would follow */
+    uint32_t arc_code;       /* of the last ARC */
     int error;               /* errno that stopped it, 0 while all is well */
 } recording;
 

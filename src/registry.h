@@ -50,6 +50,7 @@ typedef struct {
     uint32_t armed;                /* events the measuring tool has on it */
     uint32_t id;                   /* in the recording of `generation` */
     uint32_t generation;           /* 0: in none yet */
+    uint32_t next_arc;             /* the id after that of the arc hit last: a guess, to be checked */
     uint32_t lines_left;           /* lines not hit yet in the current context */
     uint32_t patience;             /* starts and jumps back until LINE gives way to INSTRUCTION; 0: it won't */
     bool has_shape;

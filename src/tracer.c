@@ -32,10 +32,30 @@
 
 #include "running.h"
 
-/* The ends of an arc are code units (byte offsets / 2: the arc set likes numbers that are close together), or a line
- * number in `to`.  First ends of arcs that have none: */
+/* An arc of the set.  Ends are chosen such that arcs which come one after the other have first ends that are equal and
+ * last ends that are close together, as the set likes it (arcs.h):
+ *
+ *     a line       FROM_LINE                      the line
+ *     LEFT         FROM_LEFT                      its destination, packed
+ *     RIGHT        how far it is to its destination, in code units     its source, packed
+ */
 #define FROM_LINE UINT32_MAX
 #define FROM_LEFT (UINT32_MAX - 1)
+#define UNITS_MASK (UINT32_MAX >> 2) /* a code object has fewer code units */
+
+/* A code unit (byte offset / 2) as an end: between two sites there are three or more units, so every fourth one makes
+ * numbers without large gaps; the rest goes to the top. */
+static inline uint32_t
+pack(uint32_t unit)
+{
+    return unit >> 2 | unit << 30;
+}
+
+static inline uint32_t
+unpack(uint32_t end)
+{
+    return end << 2 | end >> 30;
+}
 
 /* Starts, resumes and jumps back of code with places that LINE can't leave, before it changes over to INSTRUCTION, in one
  * context.  Changing over costs an arming and an event for each instruction, some 3 us for a function of 60 instructions:
@@ -122,8 +142,8 @@ static uint32_t
 slot_of(const shape *s, uint32_t from, uint32_t to)
 {
     int64_t slot = from == FROM_LINE   ? shape_line_slot(s, (int32_t)to)
-                   : from == FROM_LEFT ? shape_left_slot(s, 2 * to)
-                                       : shape_right_slot(s, 2 * from, 2 * to);
+                   : from == FROM_LEFT ? shape_left_slot(s, 2 * unpack(to))
+                                       : shape_right_slot(s, 2 * unpack(to), 2 * ((unpack(to) + from) & UNITS_MASK));
     return slot < 0 ? NO_SLOT : (uint32_t)slot;
 }
 
@@ -196,12 +216,18 @@ hit(Tracer *self, code_state *state, uint32_t from, uint32_t to)
     if ((state->generation != self->generation || state->lines_left == NOT_COUNTED) && prepare(self, state) < 0) {
         return;
     }
-    uint32_t id;
-    int is_new = arcs_intern(&self->arcs, state->id, from, to, &id);
-    if (is_new < 0) {
-        tracer_fail(self);
+    // Code runs on: mostly what comes after an arc is what came after it the first time.
+    uint32_t id = state->next_arc;
+    int is_new = 0;
+    if (!arcs_is(&self->arcs, id, state->id, from, to)) {
+        is_new = arcs_intern(&self->arcs, state->id, from, to, &id);
+        if (is_new < 0) {
+            tracer_fail(self);
+            return;
+        }
     }
-    else if (arcs_at(&self->arcs, id)->serial != self->serial) {
+    state->next_arc = id + 1;
+    if (arcs_at(&self->arcs, id)->serial != self->serial) {
         record_hit(self, state, from, to, id, is_new);
     }
 }
@@ -273,7 +299,7 @@ on_left(CALLBACK_ARGS)  /* (code, source, destination) */
     Tracer *self = ((Callback *)callable)->tracer;
     code_state *state = measured(self, args[0]);
     if (state != NULL) {
-        hit(self, state, FROM_LEFT, unit_of(args[2]));
+        hit(self, state, FROM_LEFT, pack(unit_of(args[2])));
     }
     return Py_NewRef(self->monitoring.disable);
 }
@@ -285,7 +311,8 @@ on_right(CALLBACK_ARGS)  /* (code, source, destination) */
     Tracer *self = ((Callback *)callable)->tracer;
     code_state *state = measured(self, args[0]);
     if (state != NULL) {
-        hit(self, state, unit_of(args[1]), unit_of(args[2]));
+        const uint32_t source = unit_of(args[1]);
+        hit(self, state, (unit_of(args[2]) - source) & UNITS_MASK, pack(source));
     }
     return Py_NewRef(self->monitoring.disable);
 }

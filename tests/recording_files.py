@@ -12,7 +12,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 ANOTHER_BOOT = "00000000-0000-4000-8000-000000000000"  # whose processes are all dead
 HEXVERSION = 0x030E08F0
 OPEN, CONTINUED, FINISHED, STOPPED = range(4)
-RUN, FILE, CODE, CONTEXT, ARC, HIT, SWITCH = range(1, 8)
+RUN, FILE, CODE, CONTEXT, ARC, HIT, SWITCH, SLOT, MORE = range(1, 10)
 
 SOURCE = """\
 def choose(a, b):

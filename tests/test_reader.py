@@ -13,8 +13,10 @@ from recording_files import (
     FILE,
     FINISHED,
     HIT,
+    MORE,
     OPEN,
     RUN,
+    SLOT,
     STOPPED,
     SWITCH,
     Recording,
@@ -235,16 +237,74 @@ def wrong(kind: int, payload: bytes, argument: int | None = None) -> str | None:
         (ARC, struct.pack("<II", N_SLOTS, 0), 0, "an arc that its code object does not have"),
         (HIT, b"", 1, "a hit of an unknown arc"),
         (SWITCH, b"", 1, "a switch to an unknown context"),
+        (MORE, b"", 1, "more of nothing"),
         (CODE, struct.pack("<IiIII", 1, 1, 3, 1, len(SHAPE)) + b"f" + SHAPE, None, "a code object of an unknown file"),
         (CODE, struct.pack("<IiIII", 0, 1, 3, 1, 99) + b"f" + SHAPE, None, "a code record is malformed"),
         (CODE, struct.pack("<IiIII", 0, 1, 3, 1, 2) + b"f\xff\xff", None, "the shape of a code object is malformed"),
         (FILE, b"h" * 32 + struct.pack("<I", 99) + b"/a", None, "a file record is malformed"),
         (RUN, struct.pack("<I", 99) + b"a", None, "the settings are malformed"),
-        (9, b"", 0, "a record is of no known type"),
+        (SLOT, b"", N_SLOTS, "an arc that its code object does not have"),
+        (10, b"", 0, "a record is of no known type"),
     ],
 )
 def test_problems(kind: int, payload: bytes, argument: int | None, problem: str) -> None:
     assert wrong(kind, payload, argument) == f"segment 0: {problem}"
+
+
+def more(after: str, n: int) -> _reader.Recording:
+    """What a recording says in which n more arcs or hits follow on those of slots 0 and 1."""
+    recording = simple(slots=[])
+    recording.hit(0, [0, 1])
+    if after == "hit":
+        recording.add(MORE, b"", 1)  # slot 2
+        recording.context("A")
+        recording.add(HIT, b"", 1)
+    recording.add(MORE, b"", n)
+    return read(recording)
+
+
+def test_more_arcs() -> None:
+    assert more("arc", 2)["hits"] == [(-1, 0, bits(0, 1, 2, 3))]
+    assert more("arc", N_SLOTS - 2)["hits"] == [(-1, 0, bits(*range(N_SLOTS)))]
+
+
+def test_slots_are_of_the_last_arcs_code_object() -> None:
+    recording = simple(slots=[])
+    recording.add(SLOT, b"", 1)
+    assert read(recording)["problem"] == "segment 0: a slot of no code object"
+    recording = simple(slots=[0])
+    recording.hit(recording.code(0, SHAPE, "g"), [1])
+    recording.add(HIT, b"", 0)
+    recording.add(SLOT, b"", 3)
+    recording.add(MORE, b"", 2)
+    assert read(recording)["hits"] == [(-1, 0, bits(0)), (-1, 1, bits(1, 3, 4, 5))]
+
+
+def test_more_hits() -> None:
+    assert more("hit", 1)["hits"] == [(-1, 0, bits(0, 1, 2)), (0, 0, bits(1, 2))]
+
+
+@pytest.mark.parametrize(
+    ("after", "n", "problem"),
+    [
+        ("arc", 0, "more of nothing"),
+        ("arc", N_SLOTS - 1, "an arc that its code object does not have"),
+        ("arc", N_SLOTS + 1, "more arcs than code objects have"),
+        ("hit", 2, "a hit of an unknown arc"),
+        ("hit", 0xFFFFFFFF, "a hit of an unknown arc"),
+    ],
+)
+def test_more_than_there_is(after: str, n: int, problem: str) -> None:
+    assert more(after, n)["problem"] == f"segment 0: {problem}"
+
+
+def test_more_arcs_cannot_fill_the_memory() -> None:
+    """An ARC and a MORE take 24 bytes, and each such pair would define as many arcs as the code object has."""
+    recording = simple(slots=[])
+    for _ in range(3):
+        recording.add(ARC, struct.pack("<II", 0, 0), 0)
+        recording.add(MORE, b"", N_SLOTS - 1)
+    assert read(recording)["problem"] == "segment 0: more arcs than code objects have"
 
 
 def test_sparse_bitmaps_cannot_fill_the_memory() -> None:

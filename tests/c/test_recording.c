@@ -98,7 +98,7 @@ typedef struct {
     bool is_unbegun; /* one more file is there, with nothing in it */
 } summary;
 
-/* Reads a whole recording, which must be without fault.  HIT and ARC records must count up from 0: see count_up. */
+/* Reads a whole recording, which must be without fault.  HIT and ARC records must be as count_up and thousand_arcs write them. */
 static summary
 read_recording(const char *name)
 {
@@ -124,12 +124,15 @@ read_recording(const char *name)
         while ((result = segment_next(&reader, &r)) == 1) {
             s.n_records++;
             if (r.type == RECORD_HIT) {
-                CHECK(r.argument == s.n_hits++ % 1000);
+                CHECK(r.argument == s.n_hits++ * 7 % 1000);
             }
             else if (r.type == RECORD_ARC) {
                 uint32_t slot;
                 memcpy(&slot, r.payload, sizeof(slot));
-                CHECK(r.argument == 0 && slot == s.n_arcs++);
+                CHECK(r.argument == 0 && slot == 2 * s.n_arcs++);
+            }
+            else if (r.type == RECORD_SLOT) {
+                CHECK(r.argument == 2 * s.n_arcs++);
             }
         }
         CHECK(result == 0 && reader.reason == NULL);
@@ -138,17 +141,18 @@ read_recording(const char *name)
     return s;
 }
 
+/* Hits and arcs that do not follow on one another: else a MORE would say them all. */
 static int64_t
 count_up(recording *r, uint64_t n)
 {
-    return recording_hit(r, (uint32_t)(n % 1000));
+    return recording_hit(r, (uint32_t)(n * 7 % 1000));
 }
 
 static void
 thousand_arcs(recording *r)
 {
     while (r->n_arcs < 1000) {
-        CHECK(recording_arc(r, 0, r->n_arcs) == r->n_arcs - 1);
+        CHECK(recording_arc(r, 0, 2 * r->n_arcs) == r->n_arcs - 1);
     }
 }
 
@@ -277,6 +281,90 @@ test_every_kind_of_record(void)
     CHECK(segment_next(&reader, &out) == 0);
     CHECK(reader.at == i.bytes + SEGMENT_HEADER + info.length);
     free(i.bytes);
+}
+
+/* The next record must be a plain one of this type and argument. */
+static void
+check_next(segment_reader *reader, record_type type, uint32_t argument)
+{
+    record r;
+
+    CHECK(segment_next(reader, &r) == 1);
+    CHECK(r.type == type && r.argument == argument);
+}
+
+/* What follows on the newest record is counted in a MORE after it; anything else in between begins anew. */
+static void
+test_more(void)
+{
+    recording r;
+    segment_reader reader;
+    segment_info info;
+    const char *reason;
+
+    open_with_arc(&r);
+    for (uint32_t slot = 1; slot < 5; slot++) {
+        CHECK(recording_arc(&r, 0, slot) == slot);
+    }
+    CHECK(recording_arc(&r, 0, 6) == 5);
+    CHECK(recording_arc(&r, 0, UINT32_MAX) == 6);
+    CHECK(recording_arc(&r, 0, 0) == 7); /* NO_SLOT + 1 */
+    CHECK(recording_hit(&r, 1) == 0 && recording_hit(&r, 2) == 0 && recording_hit(&r, 3) == 0);
+    CHECK(recording_arc(&r, 0, 4) == 8); /* no arc follows on a hit ... */
+    CHECK(recording_hit(&r, 4) == 0); /* ... nor a hit on an arc ... */
+    CHECK(recording_hit(&r, 4) == 0); /* ... nor on itself */
+    CHECK(recording_hit(&r, 5) == 0);
+    CHECK(recording_file(&r, HASH, "/b.py", 5) == 1);
+    CHECK(recording_hit(&r, 6) == 0 && recording_hit(&r, 7) == 0);
+
+    image i = read_segment(r.name, 0);
+    CHECK(segment_open(&reader, &info, i.bytes, i.n_bytes, &reason) == 0);
+    record out;
+    CHECK(segment_next(&reader, &out) == 1 && segment_next(&reader, &out) == 1); /* FILE and CODE */
+    check_next(&reader, RECORD_ARC, 0);
+    check_next(&reader, RECORD_MORE, 4);
+    check_next(&reader, RECORD_SLOT, 6);
+    check_next(&reader, RECORD_SLOT, NO_SLOT);
+    check_next(&reader, RECORD_SLOT, 0);
+    check_next(&reader, RECORD_HIT, 1);
+    check_next(&reader, RECORD_MORE, 2);
+    check_next(&reader, RECORD_SLOT, 4);
+    check_next(&reader, RECORD_HIT, 4);
+    check_next(&reader, RECORD_HIT, 4);
+    check_next(&reader, RECORD_MORE, 1);
+    CHECK(segment_next(&reader, &out) == 1 && out.type == RECORD_FILE);
+    check_next(&reader, RECORD_HIT, 6);
+    check_next(&reader, RECORD_MORE, 1);
+    CHECK(segment_next(&reader, &out) == 0 && reader.reason == NULL);
+    free(i.bytes);
+    recording_finish(&r);
+}
+
+/* No MORE where the segment is full, nor at the beginning of the next one: what a segment says it says alone. */
+static void
+test_more_at_the_end_of_a_segment(void)
+{
+    recording r;
+
+    open_with_arc(&r);
+    thousand_arcs(&r);
+    for (uint64_t n = 0; r.capacity - r.length >= 8; n++) {
+        CHECK(count_up(&r, n) == 0);
+    }
+    const uint32_t following = r.next_arc;
+    CHECK(r.segment == 0 && recording_hit(&r, following) == 0 && r.segment == 1);
+    CHECK(recording_hit(&r, following + 1) == 0);
+    image i = read_segment(r.name, 1);
+    segment_reader reader;
+    segment_info info;
+    const char *reason;
+    record out;
+    CHECK(segment_open(&reader, &info, i.bytes, i.n_bytes, &reason) == 0);
+    check_next(&reader, RECORD_HIT, following);
+    check_next(&reader, RECORD_MORE, 1);
+    CHECK(segment_next(&reader, &out) == 0);
+    free(i.bytes);
+    recording_finish(&r);
 }
 
 static void
@@ -585,7 +673,7 @@ test_without_fallocate(void)
         CHECK(status.st_size == SEGMENT_FIRST && status.st_blocks * 512 >= SEGMENT_FIRST);
         fail_fallocate(0, errors[e]);
         while (r.segment == 0) {
-            CHECK(recording_arc(&r, 0, r.n_arcs) >= 0);
+            CHECK(recording_arc(&r, 0, 2 * r.n_arcs) >= 0);
         }
         CHECK(stat(segment_path(r.name, 1), &status) == 0);
         CHECK(status.st_size == 2 * SEGMENT_FIRST && status.st_blocks * 512 >= 2 * SEGMENT_FIRST);
@@ -666,7 +754,7 @@ test_fork(void)
         char byte;
         CHECK(read(turns[0], &byte, 1) == 1); /* the parent has gone on */
         CHECK(!recording_ready(&r));
-        CHECK(recording_hit(&r, 0) == -1);
+        CHECK(recording_hit(&r, r.next_arc) == -1); /* nor is the parent's record counted up */
         CHECK(recording_arc(&r, 0, 5) == -1);
         CHECK(recording_switch(&r, 0) == -1);
         CHECK(recording_file(&r, HASH, "x", 1) == -1);
@@ -800,6 +888,7 @@ make_sample(void)
     CHECK(recording_hit(&r, 0) == 0);
     CHECK(recording_code(&r, 0, 18, 3, "g", 1, HASH, 0) == 1);
     CHECK(recording_arc(&r, 1, 0) == 1);
+    CHECK(recording_arc(&r, 1, 2) == 2 && recording_arc(&r, 1, 3) == 3);
     CHECK(recording_switch(&r, 0) == 0);
     CHECK(recording_hit(&r, 1) == 0);
     s.bytes = read_segment(r.name, 0);
@@ -814,7 +903,7 @@ make_sample(void)
     while (segment_next(&reader, &s.records[s.n_records]) == 1) {
         s.ends[s.n_records++] = (size_t)(reader.at - s.bytes.bytes);
     }
-    CHECK(s.n_records == 10 && reader.reason == NULL && s.ends[9] == s.n_used);
+    CHECK(s.n_records == 12 && reader.reason == NULL && s.ends[11] == s.n_used);
     return s;
 }
 
@@ -934,7 +1023,7 @@ test_any_bit_flipped(void)
             n_others++;
             CHECK(o.n_different == 1);
             const record_type type = s.records[o.different].type;
-            CHECK(type == RECORD_ARC || type == RECORD_HIT || type == RECORD_SWITCH);
+            CHECK(type == RECORD_ARC || (RECORD_HIT <= type && type <= RECORD_MORE));
             CHECK(s.ends[o.different] > bit / 8);
             CHECK(s.ends[o.different] <= bit / 8 + 16);
         }
@@ -943,8 +1032,9 @@ test_any_bit_flipped(void)
     }
     printf("    not opened %zu, error %zu, prefix %zu, another record %zu\n", n_unopened, n_errors, n_prefixes,
            n_others);
-    /* Slots of 2 arcs; arguments of 2 arcs, 2 hits and a switch; the bit that tells HIT from SWITCH, 3 times. */
-    CHECK(n_others == 2 * 32 + 5 * 32 + 3);
+    /* Slots of 2 ARCs; arguments of these, 2 HITs, a SWITCH, a SLOT and a MORE; the bits that tell HIT from SWITCH, 3
+     * times, and SLOT from MORE, 2 times. */
+    CHECK(n_others == 2 * 32 + 7 * 32 + 5);
     free(bytes);
     free(s.bytes.bytes);
 }
@@ -1084,6 +1174,8 @@ test_not_a_recording(void)
 static const test TESTS[] = {
     TEST(test_crc),
     TEST(test_every_kind_of_record),
+    TEST(test_more),
+    TEST(test_more_at_the_end_of_a_segment),
     TEST(test_three_segments),
     TEST(test_large_records),
     TEST(test_owner),
