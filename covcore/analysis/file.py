@@ -5,11 +5,12 @@ import warnings
 from collections.abc import Sequence
 from functools import cached_property
 
-from covcore.analysis import branches, codes, exclusions
+from covcore.analysis import branches, codes, conditions, exclusions
 from covcore.analysis.codes import Code
-from covcore.analysis.conditions import Condition, Decision
+from covcore.analysis.conditions import Condition
 from covcore.analysis.exclusions import Rules
 from covcore.analysis.figures import Figures
+from covcore.analysis.mcdc import Decision
 from covcore.analysis.outline import Outline, Region
 from covcore.analysis.source import UnusableSource
 
@@ -23,6 +24,7 @@ class FileResult:
         excluded: statements that do not count -> the pattern that says so.
         branches: from -> to, ascending; `to` is minus the first line of a code object for the way out of it.
         missing_branches: those of them that were never taken.
+        waived_branches: never taken too, but not missing, because of a rule for partial branches.
         regions: functions and classes in source order.
         conditions: those on lines that count, in source order.
         decisions: those of their decisions of which outcomes show MC/DC; conditions refer to them by index.
@@ -36,16 +38,18 @@ class FileResult:
         all_branches: dict[int, list[int]],
         missing_branches: dict[int, list[int]],
         regions: Sequence[Region] = (),
-        conditions: Sequence[Condition] = (),
+        all_conditions: Sequence[Condition] = (),
         decisions: Sequence[Decision] = (),
+        waived_branches: dict[int, list[int]] | None = None,
     ) -> None:
         self.statements = statements
         self.missing = missing
         self.excluded = excluded
         self.branches = all_branches
         self.missing_branches = missing_branches
+        self.waived_branches = waived_branches or {}
         self.regions = regions
-        self.conditions = conditions
+        self.conditions = all_conditions
         self.decisions = decisions
 
     @cached_property
@@ -97,13 +101,22 @@ def analyse(text: str, ran: Sequence[Code], rules: Rules, optimize: int = -1) ->
     never_missed = {first[line] for line in exclusions.matches(rules.partial, text)}
     counted: dict[int, list[int]] = {}
     missed: dict[int, list[int]] = {}
+    waived: dict[int, list[int]] = {}
     for line in sorted(found.possible.keys() - excluded.keys()):
         targets = sorted(found.possible[line] - excluded.keys())
         if len(targets) > 1:
             counted[line] = targets
             not_taken = [to for to in targets if (line, to) not in found.taken]
-            if not_taken and line not in never_missed:
-                missed[line] = not_taken
+            if not_taken:
+                (waived if line in never_missed else missed)[line] = not_taken
+    left_out = excluded.keys() | never_missed
     return FileResult(
-        statements, [line for line in statements if line not in run], excluded, counted, missed, outline.regions
+        statements,
+        [line for line in statements if line not in run],
+        excluded,
+        counted,
+        missed,
+        outline.regions,
+        *conditions.find(all_codes, tree, text, lambda line: first[line] not in left_out),
+        waived_branches=waived,
     )
