@@ -18,7 +18,7 @@ statement, when it is defined, and the way out of it, when it runs.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
@@ -62,12 +62,33 @@ def find(codes: Iterable[Code], outline: Outline, run: AbstractSet[int]) -> Bran
     return Branches(chosen, {(line, to) for line, to in taken if to in chosen.get(line, ())})
 
 
+def takers(codes: Iterable[Code], outline: Outline, runners: Mapping[int, int]) -> dict[Branch, int]:
+    """Find who took which branch.
+
+    Args:
+        codes: those that ran, with a bit set for each slot in `hits`: of the tests that hit it, say.
+        outline: of the file's text.
+        runners: logical line -> bit set of those who ran it.
+
+    Returns:
+        (from, to) -> bit set of those who took this way; also of ways that are no branches, for there is no other.
+    """
+    found: dict[Branch, int] = {}
+    for code in codes:
+        if code.holds_statements:
+            for line, to, hit, _ in _ways_of(code, outline):
+                took = hit & runners.get(to, 0) if to > 0 else hit
+                if took:
+                    found[line, to] = found.get((line, to), 0) | took
+    return found
+
+
 class _Way(NamedTuple):
     """What an arm of a decision leads to, or a one-line definition."""
 
     line: int
     to: int
-    hit: bool
+    hit: int  # as in Code.hits
     is_branch: bool = True  # False: it is no branch by itself, but takes one that leads to the same place
 
 
@@ -78,7 +99,7 @@ def _ways_of(code: Code, outline: Outline) -> Iterator[_Way]:
         decision = outline.decisions[line]
         slot = len(lines) + 2 * number
         for arm, block in enumerate(sites[number][3:5]):
-            hit = bool(code.hits) and code.hits[slot + arm]
+            hit = code.hits[slot + arm] if code.hits else 0
             for to in flow.next_lines(block, line, decision.passed_over):
                 if to != RAISED:
                     yield _Way(line, to, hit)
@@ -90,7 +111,9 @@ def _ways_of(code: Code, outline: Outline) -> Iterator[_Way]:
 
 def _one_liners_of(code: Code, flow: _Flow, outline: Outline) -> Iterator[_Way]:
     lines = code.shape[0]
-    run = {outline.first[line] for line, hit in zip(lines, code.hits, strict=False) if hit}
+    run: dict[int, int] = {}
+    for line, hit in zip(lines, code.hits, strict=False):
+        run[outline.first[line]] = run.get(outline.first[line], 0) | hit
     for line in {outline.first[line] for line in lines} & outline.one_liners.keys():
         definition = outline.one_liners[line]
         if (definition.name, definition.first_line) != (code.name, code.first_line):
@@ -100,7 +123,7 @@ def _one_liners_of(code: Code, flow: _Flow, outline: Outline) -> Iterator[_Way]:
             if definition.raises and RAISED in targets:
                 targets.add(flow.exit)
         for to in targets - {RAISED}:
-            yield _Way(line, to, line in run)
+            yield _Way(line, to, run.get(line, 0))
 
 
 class _Flow:

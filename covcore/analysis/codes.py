@@ -12,8 +12,6 @@ from covcore.store.shapes import flags
 if TYPE_CHECKING:
     from covcore._reader import Shape
 
-_NEVER_COUNTED = "__annotate__"  # PEP 649: annotations run when somebody looks at them, if ever
-
 
 class Code(NamedTuple):
     """A code object and what of it was hit."""
@@ -21,7 +19,7 @@ class Code(NamedTuple):
     qualname: str
     first_line: int
     shape: Shape  # lines, sites, blocks: see src/sites.h
-    hits: Sequence[bool]  # by slot; empty: it never ran
+    hits: Sequence[int]  # by slot: 0, or 1 or whatever else it was hit by (bit sets of tests); empty: it never ran
 
     @property
     def name(self) -> str:
@@ -42,6 +40,11 @@ class Code(NamedTuple):
     def hit_lines(self) -> Iterator[int]:
         """The physical lines with a LINE event."""
         return compress(self.shape[0], self.hits)
+
+
+def is_counted(qualname: str) -> bool:
+    """Whether what a code object ran counts: annotations run when somebody looks at them, if ever (PEP 649)."""
+    return qualname.rpartition(".")[2] != "__annotate__"
 
 
 def recorded(qualname: str, first_line: int, shape: Shape, bits: bytes) -> Code:
@@ -70,13 +73,13 @@ def whole(text: str, ran: Sequence[Code], optimize: int = -1) -> list[Code]:
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: as compile() does.
     """
-    codes = [code for code in ran if code.name != _NEVER_COUNTED]
+    codes = [code for code in ran if is_counted(code.qualname)]
     at_place = Counter((code.qualname, code.first_line) for code in ran)
     compiled: Counter[tuple[str, int]] = Counter()
     for code in _nested(compile(text, "<source>", "exec", dont_inherit=True, optimize=optimize)):
         place = code.co_qualname, code.co_firstlineno
         compiled[place] += 1
-        if compiled[place] > at_place[place] and code.co_name != _NEVER_COUNTED:
+        if compiled[place] > at_place[place] and is_counted(code.co_name):
             codes.append(Code(*place, decode_shape(describe(code)), ()))
     return codes
 

@@ -98,6 +98,23 @@ class SourceFile:
         self.codes: list[Code] = []
 
 
+class CodeHits:
+    """What was hit of a code object, and under which contexts.
+
+    Attributes:
+        qualname, first_line, shape: as Code has them.
+        patterns: bitmaps of slots, each with the ids of the contexts under which just these were hit.
+    """
+
+    __slots__ = ("first_line", "patterns", "qualname", "shape")
+
+    def __init__(self, qualname: str, first_line: int, shape: Shape) -> None:
+        self.qualname = qualname
+        self.first_line = first_line
+        self.shape = shape
+        self.patterns: list[tuple[bytes, list[int]]] = []
+
+
 class Database:
     """An open database; also a context manager, which closes it.
 
@@ -208,6 +225,76 @@ class Database:
                 files[file].codes.append(Code(qualname, first_line, flags, tag, optimize, shape, bits))
         return list(files.values())
 
+    def hits_by_context(self, path: str) -> Iterator[tuple[str, Shape, bytes, list[int]]]:
+        """What was hit in one file, and under which contexts.
+
+        Args:
+            path: as `files` gives it.
+
+        Returns:
+            Qualified name and shape of a code object, bitmap of slots, ids of the contexts under which just these were.
+        """
+        with Reading(self.name):
+            found = self._rows("SELECT id FROM file WHERE CAST(path AS BLOB) = ?", int, parameters=(os.fsencode(path),))
+            of_file = f"FROM code JOIN pattern ON pattern.code = code.id AND code.file = {next(found, (0,))[0]}"
+            contexts: dict[int, list[int]] = {}
+            for pattern, context in self._rows(
+                f"SELECT hit.pattern, hit.context {of_file} JOIN hit ON hit.pattern = pattern.id", int, int
+            ):
+                contexts.setdefault(pattern, []).append(context)
+            for pattern, qualname, encoded, bits in self._rows(
+                f"SELECT pattern.id, qualname, shape, bits {of_file}", int, str, bytes, bytes
+            ):
+                shape = decode_shape(encoded)
+                check_bits(bits, shape)
+                yield qualname, shape, bits, contexts.get(pattern, [])
+
+    def paths(self) -> list[str]:
+        """The absolute paths of its files."""
+        with Reading(self.name):
+            return [os.fsdecode(path) for (path,) in self._rows("SELECT CAST(path AS BLOB) FROM file", bytes)]
+
+    def hits_of(self, path: str) -> tuple[bytes, list[CodeHits]]:
+        """What was hit of one file, and under which contexts.
+
+        Args:
+            path: absolute, as SourceFile has it.
+
+        Returns:
+            The file's hash, as SourceFile has it, and its code objects; b"" and none if nothing of it ran.
+        """
+        with Reading(self.name):
+            raw = (os.fsencode(path),)
+            file = next(
+                self._rows("SELECT id, hash FROM file WHERE CAST(path AS BLOB) = ?", int, bytes, parameters=raw), None
+            )
+            if file is None:
+                return b"", []
+            codes = {
+                id: CodeHits(qualname, first_line, decode_shape(encoded))
+                for id, qualname, first_line, encoded in self._rows(
+                    "SELECT id, qualname, first_line, shape FROM code WHERE file = ?",
+                    *(int, str, int, bytes),
+                    parameters=file[:1],
+                )
+            }
+            contexts: dict[int, list[int]] = {}
+            for pattern, code, bits in self._rows(
+                "SELECT pattern.id, code, bits FROM code JOIN pattern ON code = code.id WHERE file = ?",
+                *(int, int, bytes),
+                parameters=file[:1],
+            ):
+                check_bits(bits, codes[code].shape)
+                codes[code].patterns.append((bits, contexts.setdefault(pattern, [])))
+            for pattern, context in self._rows(
+                "SELECT pattern, context FROM code JOIN pattern ON code = code.id JOIN hit ON pattern = pattern.id"
+                " WHERE file = ?",
+                *(int, int),
+                parameters=file[:1],
+            ):
+                contexts[pattern].append(context)
+            return file[1], list(codes.values())
+
     def add_to(self, union: Union) -> None:
         """Add all its data to a union."""
         for run in self.runs():
@@ -249,9 +336,9 @@ class Database:
                 bits_of[code] = either(known, bits) if known else bits
         return bits_of
 
-    def _rows(self, query: str, *types: type) -> Iterator[tuple[Any, ...]]:
+    def _rows(self, query: str, *types: type, parameters: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         """The rows of a query.  Raises what SQLite does; ValueError if a value is of the wrong type."""
-        for row in self.connection.execute(query):
+        for row in self.connection.execute(query, parameters):
             if tuple(map(type, row)) != types:
                 raise ValueError("a value of the wrong type")
             yield row
