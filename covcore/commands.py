@@ -57,9 +57,10 @@ def command(arguments: Sequence[str]) -> int:
         hint = did_you_mean(unknown[0], known) or f": `{options.parser.prog} --help` lists all options"
         raise CovcoreError(f"unknown argument {unknown[0]}{hint}")
     settings = read_settings()
+    settings.say_remarks(*(("warning", "note") if hasattr(options, "omit") else ("warning",)))
     for key in KEYS:
         if getattr(options, key, None) is None:
-            setattr(options, key, getattr(settings, key))
+            setattr(options, key, settings.of_report(key))
     settings.data = options.data
     options.data = settings.data_path
     try:

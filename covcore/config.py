@@ -1,13 +1,19 @@
-"""Settings: defaults, covcore.toml or `[tool.covcore]` of pyproject.toml, environment and options, the later winning."""
+"""Settings: defaults, a file, environment and options, the later winning.
+
+The file is covcore.toml, or pyproject.toml if it has a table `[tool.covcore]`; without either it is coverage.py's
+(covcore/coveragerc.py), so that a project can try covcore as it is.
+"""
 
 import os
 
-from covcore.errors import CovcoreError, did_you_mean
+from covcore.errors import CovcoreError, did_you_mean, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+FORMATS = ("text", "markdown", "total")
+CONTEXTS = ("test", "phase", "none")
 SORT_COLUMNS = ("name", "stmts", "miss", "branch", "brpart", "cover")
 DATA_VARIABLE = "COVCORE_DATA"
 
@@ -22,11 +28,18 @@ class Settings:
     append: whether a run adds to the data of earlier runs, in place of replacing it
     subprocess: whether child processes are measured
     dynamic_contexts: "test" (one context a test), "phase" (one for each of its phases) or "none"
-    show_missing, skip_covered, skip_empty, sort, precision: of the report's table
+    report_include, report_omit: narrow reports further, where something is to be measured and not reported
+    exclude_lines, exclude_also, partial_branches, partial_also: regular expressions (covcore/analysis/exclusions.py); the
+        first and the third are None where covcore's own rules hold
+    show_missing, skip_covered, skip_empty, sort, precision, format: of the report's table
     fail_under: per cent below which a report ends with status 2: of the total, as a number; or of what the keys name,
         "total" or a file name pattern each; None: no threshold
 
     Paths and patterns are relative to `folder`, the absolute path of the folder that the command was called in.
+
+    file: the path of the configuration file; "" for none
+    origins: by key, where a value comes from if it is no default
+    remarks: what is to be said of the file, as ("warning" or "note", text)
     """
 
     source: Sequence[str] = ()
@@ -37,21 +50,49 @@ class Settings:
     append = False
     subprocess = True
     dynamic_contexts = "test"
+    report_include: Sequence[str] = ()
+    report_omit: Sequence[str] = ()
+    exclude_lines: Sequence[str] | None = None
+    exclude_also: Sequence[str] = ()
+    partial_branches: Sequence[str] | None = None
+    partial_also: Sequence[str] = ()
     show_missing = False
     skip_covered = False
     skip_empty = False
     sort = "name"
     precision = 0
+    format = "text"
     fail_under: float | Mapping[str, float] | None = None
 
     def __init__(self, folder: str, values: Mapping[str, object] | None = None) -> None:
         self.folder = folder
+        self.file = ""
+        self.origins: dict[str, str] = {}
+        self.remarks: list[tuple[str, str]] = []
         self.update(values or {})
 
-    def update(self, values: Mapping[str, object]) -> None:
-        """Take over checked values."""
+    def update(self, values: Mapping[str, object], origin: str = "command line") -> None:
+        """Take over checked values.
+
+        origin: where they come from
+        """
         for key, value in values.items():
             setattr(self, key, value)
+            self.origins[key] = origin
+
+    def of_report(self, key: str) -> object:
+        """The value of a setting in commands that report."""
+        if key == "include":
+            return self.report_include or self.include
+        if key == "omit":
+            return [*self.omit, *self.report_omit]
+        return getattr(self, key)
+
+    def say_remarks(self, *kinds: str) -> None:
+        """Say what there is to be said of the configuration file; kinds: only of these kinds."""
+        for kind, text in self.remarks:
+            if kind in kinds:
+                say(kind, text)
 
     @property
     def data_path(self) -> str:
@@ -62,14 +103,13 @@ class Settings:
 def read_settings(folder: str | None = None) -> Settings:
     """Read the settings that hold for a folder: the current one by default.
 
-    Raises CovcoreError: a file cannot be read, an unknown key or a value of the wrong type.
+    Raises CovcoreError: covcore.toml or pyproject.toml cannot be read, an unknown key or a value of the wrong type.
     """
-    folder = folder or current_folder()
-    settings = Settings(folder, _read_file(os.path.join(folder, "covcore.toml"), in_tool_table=False))
-    if not os.path.exists(os.path.join(folder, "covcore.toml")):
-        settings.update(_read_file(os.path.join(folder, "pyproject.toml"), in_tool_table=True))
+    settings = Settings(folder or current_folder())
+    if not _read_own_file(settings):
+        _read_foreign_file(settings)
     if data := os.environ.get(DATA_VARIABLE):
-        settings.data = data
+        settings.update({"data": data}, f"environment, {DATA_VARIABLE}")
     return settings
 
 
@@ -81,27 +121,74 @@ def current_folder() -> str:
         raise CovcoreError(f"the current folder is gone ({error.strerror}): change to one that exists") from None
 
 
-def _read_file(path: str, *, in_tool_table: bool) -> dict[str, object]:
+def _read_own_file(settings: Settings) -> bool:
+    """Read covcore.toml, or else `[tool.covcore]`; return whether there is one."""
+    for name, where in ("covcore.toml", ()), ("pyproject.toml", ("tool", "covcore")):
+        path = os.path.join(settings.folder, name)
+        try:
+            text = _content(path)
+        except OSError as error:
+            raise CovcoreError(f"cannot read {path}: {error.strerror}") from None
+        if text is None or (where and b"covcore" not in text):
+            continue  # tomllib, with re and datetime in its wake, costs as much as the rest of our start-up
+        import tomllib
+
+        try:
+            table: object = tomllib.loads(text.decode())
+        except ValueError as error:
+            raise CovcoreError(f"{path} is not valid TOML: {error}") from None
+        for part in where:
+            table = table.get(part) if isinstance(table, dict) else None
+        if isinstance(table, dict):
+            settings.file = path
+            settings.update(check_values(path, table), f"{name} [tool.covcore]" if where else name)
+            return True
+        if table is not None:
+            raise CovcoreError(f"{path}: tool.covcore must be a table: [tool.covcore]")
+    return False
+
+
+def _read_foreign_file(settings: Settings) -> None:
+    """Read the first file that has settings for coverage.py, in its order."""
+    named = os.environ.get("COVERAGE_RCFILE")
+    for name in (named or ".coveragerc", ".coveragerc.toml", "setup.cfg", "tox.ini", "pyproject.toml"):
+        path = os.path.join(settings.folder, name)
+        is_whole = name == named or name.startswith(".coveragerc")
+        try:
+            text = _content(path)
+        except OSError as error:
+            settings.remarks.append(("warning", f"cannot read {path}: {error.strerror}"))
+            continue
+        if text is None:
+            if name == named:
+                settings.remarks.append(("warning", f"COVERAGE_RCFILE names a file that is not there: {path}"))
+        elif is_whole or _may_be_of_use(text, is_toml=name.endswith(".toml")):
+            from covcore.coveragerc import take
+
+            if take(settings, path, text, is_whole=is_whole):
+                return
+
+
+def _may_be_of_use(text: bytes, *, is_toml: bool) -> bool:
+    """Whether a file that others share may have settings for coverage.py: parsing most that do not would cost 10 ms."""
+    if not is_toml:
+        return b"[coverage:" in text
+    if b"coverage" not in text:
+        return False
+    quoted = b'"coverage"' in text or b"'coverage'" in text
+    return quoted or any(b"coverage" in line and line.lstrip().startswith(_HEADS) for line in text.splitlines())
+
+
+_HEADS = (b"[", b"tool", b"coverage")
+
+
+def _content(path: str) -> bytes | None:
+    """What a file holds; None if it is not there."""
     try:
         with open(path, "rb") as file:
-            text = file.read()
+            return file.read()
     except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise CovcoreError(f"cannot read {path}: {error.strerror}") from None
-    if in_tool_table and b"covcore" not in text:
-        return {}  # tomllib, with re and datetime in its wake, costs as much as the rest of our start-up
-    import tomllib
-
-    try:
-        table: object = tomllib.loads(text.decode())
-    except ValueError as error:
-        raise CovcoreError(f"{path} is not valid TOML: {error}") from None
-    for name in ("tool", "covcore") if in_tool_table else ():
-        table = table.get(name, {}) if isinstance(table, dict) else {}
-    if not isinstance(table, dict):
-        raise CovcoreError(f"{path}: tool.covcore must be a table: [tool.covcore]")
-    return check_values(path, table)
+        return None
 
 
 def check_values(place: str, values: Mapping[str, object]) -> dict[str, object]:
@@ -122,10 +209,12 @@ def check_values(place: str, values: Mapping[str, object]) -> dict[str, object]:
             checked[key] = check(value)
         except ValueError:
             raise CovcoreError(f"{place}: {key} must be {expected}, not {value!r}") from None
+        except CovcoreError as error:
+            raise CovcoreError(f"{place}: {key}: {error}") from None
     return checked
 
 
-# ---- values: each function gives the value that the setting gets, or raises ValueError
+# ---- values: each function gives the value that the setting gets, or raises ValueError (or CovcoreError, to say more)
 
 
 def _text(value: object) -> str:
@@ -152,6 +241,35 @@ def _texts(value: object) -> list[str]:
     if not isinstance(value, list | tuple):
         raise ValueError
     return [_path(item) for item in value]
+
+
+def _expressions(value: object) -> list[str]:
+    """Regular expressions without white space around them, as coverage.py has them.
+
+    Raises CovcoreError for one that is none, so that this comes out before a long run and not after it.
+    """
+    import re
+    import warnings
+
+    found = [text.strip() for text in _texts(value)]
+    with warnings.catch_warnings(action="ignore"):  # "possible nested set": what it means today is what is meant
+        for text in found:
+            try:
+                re.compile(text, re.MULTILINE)
+            except (re.PatternError, OverflowError, RecursionError) as error:
+                raise CovcoreError(f"{text!r} is not a regular expression: {error}") from None
+    if not all(found):
+        raise ValueError
+    return found
+
+
+def _one_of(choices: Sequence[str]) -> Callable[[object], str]:
+    def check(value: object) -> str:
+        if value not in choices:
+            raise ValueError
+        return _text(value)
+
+    return check
 
 
 def sort_column(value: object) -> str:
@@ -195,10 +313,18 @@ KEYS: dict[str, tuple[Callable[[object], object], str]] = {
     "context": (_text, "text"),
     "append": (_flag, "true or false"),
     "subprocess": (_flag, "true or false"),
+    "dynamic_contexts": (_one_of(CONTEXTS), f"one of {', '.join(CONTEXTS)}"),
+    "report_include": (_texts, "a list of file name patterns"),
+    "report_omit": (_texts, "a list of file name patterns"),
+    "exclude_lines": (_expressions, "a list of regular expressions"),
+    "exclude_also": (_expressions, "a list of regular expressions"),
+    "partial_branches": (_expressions, "a list of regular expressions"),
+    "partial_also": (_expressions, "a list of regular expressions"),
     "show_missing": (_flag, "true or false"),
     "skip_covered": (_flag, "true or false"),
     "skip_empty": (_flag, "true or false"),
     "sort": (sort_column, f"one of {', '.join(SORT_COLUMNS)}, with - before it for the other order"),
     "precision": (precision, "a number of decimals from 0 to 9"),
+    "format": (_one_of(FORMATS), f"one of {', '.join(FORMATS)}"),
     "fail_under": (thresholds, "a number from 0 to 100, or a table of such numbers, by total or a file name pattern"),
 }

@@ -36,7 +36,15 @@ skip_covered = true
 skip_empty = true
 sort = "-cover"
 precision = 2
+format = "markdown"
 fail_under = 87.5
+dynamic_contexts = "phase"
+report_include = ["src/a*"]
+report_omit = "src/b"
+exclude_lines = ["  raise ", "x$"]
+exclude_also = "y"
+partial_branches = []
+partial_also = ["[[a]z"]
 """
 
 
@@ -53,9 +61,28 @@ def test_every_key(tmp_path: Path, file: str, head: str) -> None:
     assert settings.append
     assert not settings.subprocess
     assert (settings.sort, settings.precision, settings.fail_under) == ("-cover", 2, 87.5)
+    assert (settings.dynamic_contexts, settings.format) == ("phase", "markdown")
+    assert (settings.of_report("include"), settings.of_report("omit")) == (["src/a*"], ["src/b"])
+    assert (settings.exclude_lines, settings.exclude_also) == (["raise", "x$"], ["y"])
+    assert (settings.partial_branches, settings.partial_also) == ([], ["[[a]z"])
     assert settings.show_missing
     assert settings.skip_covered
     assert settings.skip_empty
+
+
+def test_what_reports_leave_out(tmp_path: Path) -> None:
+    """Reports keep to what was to be measured, and narrow it further."""
+    (tmp_path / "covcore.toml").write_text("include = ['a/*']\nomit = ['a/x']\nreport_omit = ['a/y']")
+    settings = read_settings(str(tmp_path))
+    assert (settings.of_report("include"), settings.of_report("omit")) == (["a/*"], ["a/x", "a/y"])
+    assert settings.omit == ["a/x"]
+
+
+def test_odd_regular_expressions_warn_nobody(place: Place) -> None:
+    """Python has a FutureWarning for `[[`, once for each place; settings are not the place for it."""
+    place.write("a.py", "x = 1")
+    place.write("covcore.toml", "exclude_also = ['[[a]z']")
+    assert place.covcore("run", "a.py").stderr == place.covcore("report").stderr == ""
 
 
 def test_covcore_toml_wins_over_pyproject(tmp_path: Path) -> None:
@@ -88,8 +115,18 @@ def test_environment_wins_over_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("precision = 10", "precision must be a number of decimals from 0 to 9, not 10"),
         ("precision = true", "precision must be"),
         ("precision = 1.5", "precision must be"),
-        ("fail_under = 101", "fail_under must be a number from 0 to 100, or a table of such numbers, by total or a file name pattern, not 101"),
+        ("fail_under = 101", "fail_under must be a number from 0 to 100, or a table of such numbers"),
         ("fail_under = nan", "fail_under must be"),
+        ("format = 'html'", "format must be one of text, markdown, total, not 'html'"),
+        ("dynamic_contexts = 'tests'", "dynamic_contexts must be one of test, phase, none, not 'tests'"),
+        ("exclude_line = ['x']", "unknown key 'exclude_line': did you mean exclude_lines?"),
+        ("exclude_lines = [1]", "exclude_lines must be a list of regular expressions, not [1]"),
+        ("exclude_also = ['x', ' ']", "exclude_also must be a list of regular expressions, not ['x', ' ']"),
+        ("partial_also = ['x', '(a']", "partial_also: '(a' is not a regular expression: missing ), unterminated sub"),
+        (
+            "partial_branches = '*'",
+            "partial_branches: '*' is not a regular expression: nothing to repeat at position 0",
+        ),
         ("x = = 1", "covcore.toml is not valid TOML: Invalid value"),
         ("x = '\udcff'", "covcore.toml is not valid TOML"),
     ],

@@ -125,8 +125,8 @@ def test_debug_config(place: Place) -> None:
     place.write("pyproject.toml", '[tool.covcore]\nomit = ["*/x"]\nprecision = 2\n')
     said = facts(place, "config", "--data=here")
     assert said["configuration file"] == "pyproject.toml"
-    assert said["omit"] == "['*/x'] (pyproject.toml)"
-    assert said["precision"] == "2 (pyproject.toml)"
+    assert said["omit"] == "['*/x'] (pyproject.toml [tool.covcore])"
+    assert said["precision"] == "2 (pyproject.toml [tool.covcore])"
     assert said["sort"] == "'name' (default)"
     assert said["data"] == f"'{place.folder}/here' (command line)"
 

@@ -11,7 +11,7 @@ import ast
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from covcore.analysis.outline import Outline
 
@@ -41,6 +41,15 @@ TYPE_CHECKING = Rule(r"^\s*if (?:typing\.)?TYPE_CHECKING:", ("TYPE_CHECKING:",))
 NO_BRANCH = Rule(r"#\s*(?:pragma|PRAGMA)[:\s]?\s*(?:no|NO)\s*(?:branch|BRANCH)", ("branch", "BRANCH"))
 
 
+class Settings(Protocol):
+    """Lists of regular expressions, under the names that coverage.py gives them; None: the default."""
+
+    exclude_lines: Sequence[str] | None
+    exclude_also: Sequence[str]
+    partial_branches: Sequence[str] | None
+    partial_also: Sequence[str]
+
+
 class Rules(NamedTuple):
     """The rules of a report."""
 
@@ -65,6 +74,13 @@ class Rules(NamedTuple):
         partial = default.partial if partial_branches is None else _rules(partial_branches)
         return cls(exclude + _rules(exclude_also), partial + _rules(partial_also))
 
+    @classmethod
+    def of(cls, settings: Settings) -> Rules:
+        """The rules that checked settings ask for."""
+        return cls.configured(
+            settings.exclude_lines, settings.exclude_also, settings.partial_branches, settings.partial_also
+        )
+
 
 def _rules(patterns: Iterable[str]) -> tuple[Rule, ...]:
     for pattern in patterns:
@@ -76,8 +92,14 @@ def _rules(patterns: Iterable[str]) -> tuple[Rule, ...]:
 
 
 def matches(rules: Iterable[Rule], text: str) -> dict[int, str]:
-    """The physical lines that rules match, each with the first pattern that does."""
+    """The physical lines that rules match, each with the first pattern that does.
+
+    They see the text as coverage.py's do: a newline ends each line, and a form feed is a space.
+    """
     found: dict[int, str] = {}
+    text = text.replace("\f", " ")
+    if not text.endswith("\n"):
+        text += "\n"
     for rule in rules:
         for line in rule.matched_lines(text):
             found.setdefault(line, rule.pattern)

@@ -40,6 +40,7 @@ def run(line: Sequence[str]) -> int:
         return 2
     with quiet(bare_modules(with_runpy=program.needs_runpy)):
         settings = read_settings()
+        settings.say_remarks("warning")
         settings.update(command.settings)
         program.install()
         session = ProgramSession(settings, command.line, program)

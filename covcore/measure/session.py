@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from covcore.config import Settings
+    from covcore.store.publish import PublishReport
 
 _current: Session | None = None
 
@@ -29,7 +30,8 @@ def begin(values: Mapping[str, object]) -> Session:
 
     with quiet():
         settings = read_settings()
-        settings.update(check_values("covcore.start()", values))
+        settings.say_remarks("warning")
+        settings.update(check_values("covcore.start()", values), "covcore.start()")
         session = Session(settings, sys.argv, "start")
         session.start()
         session.finish_at_exit()
@@ -42,6 +44,9 @@ class Session:
     data: the absolute path of the database that it publishes into
     folder: that of its recordings
     run_id: 16 hex digits
+    has_measured: code was measured where this process's tracer does not count it: in a worker, or before a pause
+    contexts_by: who switches its contexts; a pytest that runs inside of another's test leaves them alone
+    report: what finish() published
     """
 
     def __init__(self, settings: Settings, line: Sequence[str], command: str, main: str = "") -> None:
@@ -62,6 +67,9 @@ class Session:
         self.folder = self.data + ".d"
         self.run_id = os.urandom(8).hex()
         self.pid = os.getpid()
+        self.contexts_by: object = None
+        self.has_measured = False
+        self.report: PublishReport | None = None
         self.undisturbed = undisturbed(self.filter.standard)
 
     def start(self) -> None:
@@ -101,12 +109,12 @@ class Session:
         try:
             self._finish()
         except CovcoreError as error:
-            say("warning", error)
+            self.warn(error)
         except KeyboardInterrupt:
-            say("warning", f"interrupted: what was measured is in {self.folder}, the next covcore command takes it up")
+            self.warn(f"interrupted: what was measured is in {self.folder}, the next covcore command takes it up")
         except Exception as error:
             # The program may have left anything behind: a patched os, no memory, ...
-            say("warning", f"{type(error).__name__}: {error}: what was measured is in {self.folder}")
+            self.warn(f"{type(error).__name__}: {error}: what was measured is in {self.folder}")
 
     def restart(self) -> None:
         """Have every line and branch reported once more."""
@@ -115,6 +123,27 @@ class Session:
     def switch_context(self, label: str, phase: str = "") -> None:
         """Keep what runs from here on under another label; "" is the one that the session began with."""
         self.tracer.switch_context(self.settings.context, label, phase)
+
+    def pause(self) -> None:
+        """Measure nothing until resume()."""
+        self.has_measured |= self.tracer.counts()["codes"] > 0
+        self.tracer.stop()
+
+    def resume(self) -> None:
+        """Go on where pause() left off: what runs now is kept in a recording of its own.
+
+        Does nothing if measuring stopped by itself, or was never paused.
+        """
+        if self.tracer.started or self.tracer.error:
+            return
+        try:
+            self.tracer.start([self.folder], self.run_id, self._encoded_settings())
+        except (OSError, RuntimeError) as error:
+            self.warn(f"measuring does not go on: {error}")
+
+    def warn(self, text: object) -> None:
+        """Say in one line what is not as it should be."""
+        say("warning", text)
 
     def context(self, label: str, phase: str = "") -> Context:
         """A context manager: what runs inside is kept under this label, and what runs after it under none."""
@@ -135,16 +164,16 @@ class Session:
             if not place or not os.path.isabs(place):
                 continue
             try:
-                self.data = os.path.join(_make_private_folder(place), name)
+                self.data = os.path.join(make_private_folder(place), name)
                 self.folder = self.data + ".d"
                 _make_folder(self.folder)
                 self.tracer.start([self.folder], self.run_id, self._encoded_settings())
             except OSError:
                 _remove_if_empty(self.folder)
                 continue
-            say("warning", f"{unusable}: the data goes to {self.data}, name it with --data to read it")
+            self.warn(f"{unusable}: the data goes to {self.data}, name it with --data to read it")
             return
-        say("warning", f"{unusable}, nor in a folder for temporary files: nothing is measured")
+        self.warn(f"{unusable}, nor in a folder for temporary files: nothing is measured")
 
     def _encoded_settings(self) -> bytes:
         """The recording's settings: key NUL value NUL ..."""
@@ -167,22 +196,25 @@ class Session:
     def _finish(self) -> None:
         if not self.tracer.started:
             return  # nothing could be recorded
-        measured = self.tracer.counts()["codes"] > 0
+        measured = self.has_measured or self.tracer.counts()["codes"] > 0
         self.tracer.stop()
         if os.getpid() != self.pid:
             return  # a forked child: its recording is left to its parent, or to the next command
         if self.tracer.error:
-            say("warning", f"measuring stopped early: {self.tracer.error}")
+            self.warn(f"measuring stopped early: {self.tracer.error}")
         with self.undisturbed:
             if not self._program_began():
                 self._discard()
                 return
-            from covcore.store.publish import publish_run
-
-            report = publish_run(self.data, [self.folder], self.run_id)
-        for warning in report.warnings:
-            say("warning", warning)
+            self._publish()
         self._say_what_is_missing(measured)
+
+    def _publish(self) -> None:
+        from covcore.store.publish import publish_run
+
+        self.report = publish_run(self.data, [self.folder], self.run_id)
+        for warning in self.report.warnings:
+            self.warn(warning)
 
     def _program_began(self) -> bool:
         """Whether any of the program ran; if not, what earlier runs measured is left as it is."""
@@ -200,11 +232,9 @@ class Session:
         missing = self.filter.missing()
         if missing:
             names = ", ".join(missing)
-            say(
-                "warning", f"nothing was measured for --source={names}: no such folder, and no such module was imported"
-            )
+            self.warn(f"nothing was measured for --source={names}: no such folder, and no such module was imported")
         elif not measured:
-            say("warning", f"nothing was measured: no code ran {self.filter.describe()}")
+            self.warn(f"nothing was measured: no code ran {self.filter.describe()}")
 
 
 class Context:
@@ -240,7 +270,7 @@ def _remove_if_empty(folder: str) -> None:
         return  # it holds other recordings
 
 
-def _make_private_folder(place: str) -> str:
+def make_private_folder(place: str) -> str:
     """Make a folder of this user's alone where everybody may write.
 
     Raises OSError, also if another user has put something in its place.

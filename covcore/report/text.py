@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from covcore.analysis import exclusions
 from covcore.analysis.exclusions import Rules
 from covcore.analysis.figures import Figures, display, is_under
 from covcore.analysis.project import Analysed, analyse_all
@@ -16,7 +17,7 @@ from covcore.store.loading import load
 UNDER = 2  # exit status
 
 
-class Options(Protocol):
+class Options(exclusions.Settings, Protocol):
     """What the command line says; see `covcore report --help`."""
 
     data: str
@@ -41,7 +42,7 @@ def report_command(options: Options) -> int:
     """
     with load(options.data) as database:
         contexts = chosen_contexts(database, getattr(options, "contexts", None) or ())
-        files = analyse_all(database, Rules(), file_chooser(options.include, options.omit), contexts)
+        files = analyse_all(database, Rules.of(options), file_chooser(options.include, options.omit), contexts)
     table = build(
         files,
         show_missing=options.show_missing,

@@ -6,7 +6,7 @@ import platform
 import sys
 
 import covcore
-from covcore.config import DATA_VARIABLE, KEYS, read_settings
+from covcore.config import KEYS, read_settings
 from covcore.errors import CovcoreError, printable, say
 from covcore.store.database import Database
 from covcore.store.header import check_header
@@ -145,21 +145,16 @@ def extension_fact(name: str) -> str:
 def config_facts(options: Namespace) -> Facts:
     """Each setting, and where its value comes from."""
     settings = read_settings()
-    names = [name for name in ("covcore.toml", "pyproject.toml") if os.path.exists(os.path.join(settings.folder, name))]
-    file = names[0] if names else "no file"
     yield "folder", settings.folder
-    yield "configuration file", file
+    yield "configuration file", os.path.relpath(settings.file, settings.folder) if settings.file else "no file"
+    yield from settings.remarks
     for key in KEYS:
-        value = getattr(options, key, getattr(settings, key))
-        known = getattr(settings, key)
+        value = getattr(settings, key)
+        origin = settings.origins.get(key, "default")
         if key == "data":
-            known = settings.data_path
-        if value != known:
-            origin = "command line"
-        elif key == "data" and os.environ.get(DATA_VARIABLE):
-            origin = f"environment, {DATA_VARIABLE}"
-        else:
-            origin = file if key in vars(settings) else "default"
+            value = options.data
+            if value != settings.data_path:
+                origin = "command line"
         yield key, f"{value!r} ({origin})"
 
 
