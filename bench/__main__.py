@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bench import events, memory, report, startup, steady, suites, table
+from bench import contexts, events, memory, report, startup, steady, suites, table
 from bench.results import PAIRS, Options, print_rows
 
 PARTS = {
@@ -13,6 +13,7 @@ PARTS = {
     "startup": startup.measure,
     "report": report.measure,
     "steady": steady.measure,
+    "contexts": contexts.measure,
     "suites": suites.measure,
 }
 

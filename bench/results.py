@@ -23,6 +23,7 @@ FORMATS = {
     "µs": "{:.1f} µs",
     "s": "{:.2f} s",
     "bytes": "{:.1f} bytes",
+    "MB": "{:.1f} MB",
 }
 
 
