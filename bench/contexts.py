@@ -99,6 +99,11 @@ def publish(python: str, recording: Path, database: Path, number: int) -> Figure
 
 
 def ask(python: str, database: Path, number: int) -> Figures:
-    command = [Tool(COVCORE, python).folder / "bin/covcore", "tests", f"--data={database}", "module77.py:3"]
+    command: list[str | Path] = [
+        Tool(COVCORE, python).folder / "bin/covcore",
+        "tests",
+        f"--data={database}",
+        "module77.py:3",
+    ]
     with TemporaryDirectory() as temp:
         return {"milliseconds": run(command, cwd=Path(temp)).wall * 1000}
