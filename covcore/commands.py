@@ -5,7 +5,7 @@ import sys
 from argparse import Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 
 from covcore import __version__
-from covcore.config import KEYS, percentage, precision, read_settings, sort_column
+from covcore.config import FORMATS, KEYS, percentage, precision, read_settings, sort_column
 from covcore.errors import CovcoreError, did_you_mean
 from covcore.options import RUN_OPTIONS, split_list
 
@@ -81,6 +81,9 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_run(commands)
     _add_report(commands)
+    _add_json(commands)
+    _add_xml(commands)
+    _add_lcov(commands)
     _add_erase(commands)
     _add_debug(commands)
     return parser
@@ -159,15 +162,38 @@ examples:
     )
     flag = parser.add_argument
     flag("-m", "--show-missing", action="store_true", default=None, help="list missing lines and branches")
+    flag("--sort", metavar="COLUMN", type=sort_column, help=KEYS["sort"][1] + "; default: name")
+    flag(
+        "--format",
+        default="text",
+        choices=["text", "markdown", "total"],
+        help="a table (the default), a table in Markdown, or just the percentage",
+    )
+    _add_choices(parser)
+
+
+def _add_choices(parser: Parser) -> None:
+    """What every report can be asked for."""
+    flag = parser.add_argument
+    flag("--include", metavar="GLOB,..", action=SplitList, help="report only files that match a pattern; default: all")
+    flag("--omit", metavar="GLOB,..", action=SplitList, help="leave out files that match a pattern; default: none")
+    flag(
+        "--contexts",
+        metavar="GLOB,..",
+        action=SplitList,
+        default=(),
+        help="count only what ran in contexts of which label, test or label|test|phase matches a pattern; default: all",
+    )
     flag("--skip-covered", action="store_true", default=None, help="leave out files of which all ran")
     flag("--skip-empty", action="store_true", default=None, help="leave out files without statements")
-    parser.add_argument("--sort", metavar="COLUMN", type=sort_column, help=KEYS["sort"][1])
-    parser.add_argument("--include", metavar="GLOB,..", action=SplitList, help="report only files that match a pattern")
-    parser.add_argument("--omit", metavar="GLOB,..", action=SplitList, help="leave out files that match a pattern")
-    parser.add_argument("--precision", metavar="N", type=precision, help="decimals of percentages")
-    parser.add_argument("--fail-under", metavar="N", type=percentage, help="end with status 2 below this per cent")
-    flag("--format", choices=["text", "markdown", "total"], help="a table, a table in Markdown, or just the percentage")
-    flag("--contexts", metavar="GLOB,..", action=SplitList, help="count only what ran in contexts that match a pattern")
+    flag("--precision", metavar="N", type=precision, help="decimals of percentages; default: 0")
+    flag(
+        "--fail-under",
+        metavar="N",
+        type=percentage,
+        help="end with status 2 if the total is below this per cent; default: fail_under of the configuration, which "
+        "may have a threshold for each of some patterns",
+    )
     _add_data(parser)
 
 
@@ -175,6 +201,101 @@ def _report(options: Namespace) -> int:
     from covcore.report.text import report_command
 
     return report_command(options)
+
+
+# ---- json, xml, lcov
+
+
+def _add_file_command(
+    commands: Subparsers, name: str, help: str, text: str, function: Callable[[Namespace], int]
+) -> Parser:
+    """A report that is written to a file."""
+    parser = _add_command(commands, name, help, text, function)
+    flag = parser.add_argument
+    flag(
+        "-o",
+        dest="output",
+        metavar="FILE",
+        default=f"coverage.{name}",
+        help='default: %(default)s; "-": standard output',
+    )
+    flag("-q", "--quiet", action="store_true", help="do not say where the report is")
+    _add_choices(parser)
+    return parser
+
+
+def _add_json(commands: Subparsers) -> None:
+    parser = _add_file_command(
+        commands,
+        "json",
+        "write a report for programs: coverage.py's JSON, with conditions and more",
+        """\
+docs/formats.md tells what each key means.
+
+examples:
+  covcore json                               into coverage.json
+  covcore json -o - --pretty-print           to standard output, for reading
+  covcore json --show-contexts               with the tests that ran each line
+  covcore json -o - | python -c "import json, sys; print(json.load(sys.stdin)['totals'])"
+""",
+        _json,
+    )
+    parser.add_argument(
+        "--pretty-print", action="store_true", help="one value a line, indented; default: all in one line"
+    )
+    parser.add_argument("--show-contexts", action="store_true", help="say for each line which contexts ran it")
+
+
+def _json(options: Namespace) -> int:
+    from covcore.report.json_format import json_command
+
+    return json_command(options)
+
+
+def _add_xml(commands: Subparsers) -> None:
+    _add_file_command(
+        commands,
+        "xml",
+        "write a report in Cobertura's XML, which CI services read",
+        """\
+File names are relative to the folders of `covcore run --source`, or else to the current folder; see <sources>.
+
+examples:
+  covcore xml                                into coverage.xml
+  covcore xml -o build/cobertura.xml --skip-empty
+  covcore xml --omit="*/migrations" --fail-under=90
+""",
+        _xml,
+    )
+
+
+def _xml(options: Namespace) -> int:
+    from covcore.report.cobertura import xml_command
+
+    return xml_command(options)
+
+
+def _add_lcov(commands: Subparsers) -> None:
+    _add_file_command(
+        commands,
+        "lcov",
+        "write a tracefile as lcov and genhtml read it",
+        """\
+File names are relative to the current folder where they are below it.
+
+examples:
+  covcore lcov                               into coverage.lcov
+  covcore lcov -o - --include="src/*"        to standard output
+  covcore lcov && genhtml --branch-coverage -o html coverage.lcov
+""",
+        _lcov,
+    )
+
+
+def _lcov(options: Namespace) -> int:
+    from covcore.report.lcov import lcov_command
+
+    return lcov_command(options)
 
 
 # ---- erase, debug

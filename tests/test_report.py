@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -143,6 +145,31 @@ def covcore(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "covcore", *arguments], cwd=folder, capture_output=True, text=True, check=False
     )
+
+
+def on_a_terminal(
+    arguments: list[str], folder: Path, environment: dict[str, str] | None = None, prelude: str = ""
+) -> str:
+    """What a command writes if its output is a terminal; prelude: Python code that runs before it."""
+    outside, inside = pty.openpty()
+    code = f"import sys\n{prelude}\nfrom covcore.cli import main\nsys.exit(main({arguments!r}))"
+    environment = {**(os.environ if environment is None else environment)}
+    environment = {"TERM": "xterm-256color", "COLUMNS": "80", "PYTHONIOENCODING": "utf-8"} | environment
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        stdout=inside,
+        stderr=inside,
+        env={**environment, "TERM": "xterm-256color"},
+    )
+    os.close(inside)
+    shown = b""
+    with contextlib.suppress(OSError):  # the other end is closed
+        while block := os.read(outside, 1 << 16):
+            shown += block
+    os.close(outside)
+    process.wait(timeout=60)
+    return shown.decode()
 
 
 @pytest.fixture

@@ -26,9 +26,3 @@ def chosen_contexts(database: Database, patterns: Iterable[str]) -> list[int] | 
         for id, (static, test, phase) in database.contexts().items()
         if any(fnmatchcase(name, p) for p in patterns for name in (static, test, f"{static}|{test}|{phase}"))
     ]
-
-
-def display_name(path: str) -> str:
-    """A path relative to the current folder if it is below it."""
-    here = os.getcwd().rstrip("/") + "/"
-    return path.removeprefix(here)

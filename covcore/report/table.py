@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from covcore.analysis.figures import Figures, display
 from covcore.analysis.project import Analysed
-from covcore.errors import printable
 from covcore.report.lines import missing_text
-from covcore.report.selection import display_name
+from covcore.report.names import plain_name
 
 HEADER = ("Name", "Stmts", "Miss", "Branch", "BrPart", "Cover", "Missing")
 
@@ -56,7 +55,7 @@ def build(
     total = Figures()
     n_files = n_skipped_covered = n_skipped_empty = 0
     for path, result, mark, _ in files:
-        name = printable(display_name(path))
+        name = plain_name(path)
         if result is None:
             rows.append(Row(name, None, mark=mark))
             continue

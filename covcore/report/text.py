@@ -4,62 +4,46 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from covcore.analysis import exclusions
-from covcore.analysis.exclusions import Rules
-from covcore.analysis.figures import Figures, display, is_under
-from covcore.analysis.project import Analysed, analyse_all
-from covcore.errors import CovcoreError, say
+from covcore.analysis.figures import display
+from covcore.report import results, thresholds
 from covcore.report.markdown import markdown_lines
-from covcore.report.selection import chosen_contexts, display_name, file_chooser
 from covcore.report.table import HEADER, Row, Table, build
 from covcore.store.loading import load
 
-UNDER = 2  # exit status
 
-
-class Options(exclusions.Settings, Protocol):
+class Options(results.Options, Protocol):
     """What the command line says; see `covcore report --help`."""
 
-    data: str
+    format: str
     show_missing: bool
-    include: Sequence[str]
-    omit: Sequence[str]
     sort: str
-    skip_covered: bool
-    skip_empty: bool
-    precision: int
-    fail_under: float | None
 
 
 def report_command(options: Options) -> int:
     """Print the report.
 
     Returns:
-        The exit status: 0, or 2 if the total is under --fail-under.
+        The exit status: 0, or 2 if a threshold is missed.
 
     Raises:
         CovcoreError: there is no data, or nothing of it to report.
     """
     with load(options.data) as database:
-        contexts = chosen_contexts(database, getattr(options, "contexts", None) or ())
-        files = analyse_all(database, Rules.of(options), file_chooser(options.include, options.omit), contexts)
+        found = results.analysed(database, options)
     table = build(
-        files,
+        found.files,
         show_missing=options.show_missing,
         sort=options.sort,
         skip_covered=options.skip_covered,
         skip_empty=options.skip_empty,
     )
-    _warn(files)
-    if not table.n_files:
-        raise CovcoreError(_nothing(files, options))
-    style = getattr(options, "format", None) or "text"
-    if style == "total":
+    if options.format == "total":
         write([display(table.total.percent, options.precision)])
+    elif options.format == "markdown":
+        write(markdown_lines(table, options.precision, options.show_missing))
     else:
-        lines = markdown_lines if style == "markdown" else text_lines
-        write(lines(table, options.precision, options.show_missing))
-    return _check(table.total, options.fail_under, options.precision)
+        write_text(table, options.precision, options.show_missing)
+    return thresholds.check(found, options.fail_under, options.precision)
 
 
 def write(lines: Iterable[str]) -> None:
@@ -68,26 +52,14 @@ def write(lines: Iterable[str]) -> None:
     print("\n".join(lines).encode(encoding, "backslashreplace").decode(encoding))
 
 
-def _warn(files: Sequence[Analysed]) -> None:
-    for file in files:
-        if file.result is None:
-            say("warning", f"{display_name(file.path)} {file.problem}: it is left out of the total")
+def write_text(table: Table, precision: int, show_missing: bool) -> None:
+    """Write the table to standard output: with colours on a terminal that may have them, else as plain text."""
+    if sys.stdout.isatty():
+        from covcore.report.terminal import write_table
 
-
-def _nothing(files: Sequence[Analysed], options: Options) -> str:
-    if files:
-        return "no file is as it was measured: run again"
-    if options.include or options.omit:
-        return "no measured file matches --include and --omit: `covcore report` without them lists all"
-    return "nothing was measured: `covcore run --help` says what is measured by default, and --source what else"
-
-
-def _check(total: Figures, threshold: float | None, precision: int) -> int:
-    if threshold is None or not is_under(total.percent, threshold, precision):
-        return 0
-    digits = max(precision, len(f"{threshold:.10f}".rstrip("0").partition(".")[2]))
-    say("error", f"the total of {display(total.percent, digits)}% is under --fail-under={threshold:g}")
-    return UNDER
+        if write_table(table, precision, show_missing):
+            return
+    write(text_lines(table, precision, show_missing))
 
 
 def text_lines(table: Table, precision: int, show_missing: bool) -> list[str]:

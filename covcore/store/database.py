@@ -225,30 +225,6 @@ class Database:
                 files[file].codes.append(Code(qualname, first_line, flags, tag, optimize, shape, bits))
         return list(files.values())
 
-    def hits_by_context(self, path: str) -> Iterator[tuple[str, Shape, bytes, list[int]]]:
-        """What was hit in one file, and under which contexts.
-
-        Args:
-            path: as `files` gives it.
-
-        Returns:
-            Qualified name and shape of a code object, bitmap of slots, ids of the contexts under which just these were.
-        """
-        with Reading(self.name):
-            found = self._rows("SELECT id FROM file WHERE CAST(path AS BLOB) = ?", int, parameters=(os.fsencode(path),))
-            of_file = f"FROM code JOIN pattern ON pattern.code = code.id AND code.file = {next(found, (0,))[0]}"
-            contexts: dict[int, list[int]] = {}
-            for pattern, context in self._rows(
-                f"SELECT hit.pattern, hit.context {of_file} JOIN hit ON hit.pattern = pattern.id", int, int
-            ):
-                contexts.setdefault(pattern, []).append(context)
-            for pattern, qualname, encoded, bits in self._rows(
-                f"SELECT pattern.id, qualname, shape, bits {of_file}", int, str, bytes, bytes
-            ):
-                shape = decode_shape(encoded)
-                check_bits(bits, shape)
-                yield qualname, shape, bits, contexts.get(pattern, [])
-
     def paths(self) -> list[str]:
         """The absolute paths of its files."""
         with Reading(self.name):

@@ -1,0 +1,48 @@
+"""--fail-under, and the thresholds of the configuration: how much of what must have run."""
+
+import os
+from collections.abc import Mapping
+
+from covcore.analysis.figures import Figures, display, is_under
+from covcore.errors import say
+from covcore.globs import compile_pattern, matches
+from covcore.report.results import Results
+
+UNDER = 2  # exit status
+TOTAL = "total"  # among patterns: all files
+
+
+def check(results: Results, fail_under: float | Mapping[str, float] | None, precision: int) -> int:
+    """Hold the figures against the thresholds; each that is missed gets a line on standard error.
+
+    Args:
+        results: with all the files of the report.
+        fail_under: per cent of the total, or of the files that match a pattern each (`total`: of all).
+        precision: decimals that the report shows.
+
+    Returns:
+        The exit status: 0, or 2 if a threshold is missed.
+    """
+    if fail_under is None:
+        return 0
+    status = 0
+    for pattern, threshold in fail_under.items() if isinstance(fail_under, Mapping) else [(TOTAL, fail_under)]:
+        figures = results.total if pattern == TOTAL else _matching(results, pattern)
+        if figures is None:
+            say("warning", f"fail_under: {pattern} matches no file of this report")
+        elif is_under(figures.percent, threshold, precision):
+            status = UNDER
+            digits = max(precision, len(f"{threshold:.10f}".rstrip("0").partition(".")[2]))
+            figure = f"{display(figures.percent, digits)}%"
+            if pattern == TOTAL:
+                say("error", f"the total of {figure} is under --fail-under={threshold:g}")
+            else:
+                say("error", f"{pattern} has {figure}, which is under its threshold of {threshold:g}")
+    return status
+
+
+def _matching(results: Results, pattern: str) -> Figures | None:
+    """The figures of all files that match a pattern together; None if there is no such file."""
+    compiled = [compile_pattern(pattern, os.getcwd())]
+    found = [file.result.figures for file in results.reported() if matches(file.path, compiled)]
+    return sum(found, Figures()) if found else None
