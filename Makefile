@@ -82,7 +82,7 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) $(c_files)
 lint: .venv/3.14/.lint ## ruff and mypy --strict
 	$(call venv,3.14)/bin/ruff check
 	$(call venv,3.14)/bin/ruff format --check
-	$(call venv,3.14)/bin/mypy $(wildcard covcore bench $(wildcard plugin/*.py))
+	$(call venv,3.14)/bin/mypy covcore bench $(wildcard plugin/*.py plugin/*/)
 
 format: .venv/3.14/.lint ## lay out the Python and the C code
 	$(call venv,3.14)/bin/ruff check --fix-only
@@ -109,6 +109,7 @@ $(PYTHONS:%=.venv/%/bin/python): .venv/%/bin/python:
 # re and pathlib in every process, and so would hide it if covcore made a measured process do so.
 .venv/%/.tools: pyproject.toml .venv/%/bin/python
 	$(call uv,$*) -r pyproject.toml --group build --group test
+	$(call uv,$*) --target $(call venv,$*)/plugins --no-deps --group plugins
 	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/plugin' >.venv/$*/lib/python$*/site-packages/covcore_tree.pth
 	@touch $@
 

@@ -9,6 +9,8 @@ Measuring from within a program:
     covcore.current().switch_context("first part")
     ...
     covcore.stop()
+
+PYTEST_DONT_REWRITE: pytest would warn, in some suites with an error, that this module was imported before its time.
 """
 
 TYPE_CHECKING = False

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from types import ModuleType
 
-OURS = "covcore"
+OURS = ("covcore", "covcore_pytest")
 
 
 class quiet:
@@ -33,7 +33,7 @@ class quiet:
 
 
 def is_ours(name: str) -> bool:
-    return name == OURS or name.startswith(OURS + ".")
+    return name.partition(".")[0] in OURS
 
 
 def bare_modules(*, with_runpy: bool) -> set[str]:

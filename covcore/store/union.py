@@ -11,6 +11,8 @@ from covcore.store.shapes import either
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from covcore._reader import Owner, Recording
 
 type CodeKey = tuple[int, str, str, int, int, bytes]  # first line, qualified name, tag, optimize, flags, shape
@@ -18,6 +20,7 @@ type Patterns = dict[int, bytes]  # context (index into Union.contexts): bitmap
 type Context = tuple[str, str, str]  # static, test, phase
 
 UNKNOWN_HASH = bytes(32)  # of a source that could not be read
+WORKER, MOVED_FROM, MOVED_TO = "worker", "moved_from", "moved_to"  # settings of a process that another one directs
 LARGEST = 2**63 - 1  # integer in SQLite
 
 
@@ -69,9 +72,13 @@ class Union:
         """
         process = process_of(recording["owner"], recording["end"], recording["error"], recording["problem"], running)
         self.add_process(process)
-        self.add_run(process.run_id, process.started, recording["settings"])
+        is_worker = any(key == WORKER for key, _ in recording["settings"])  # on a machine whose clock may be behind
+        self.add_run(process.run_id, LARGEST if is_worker else process.started, recording["settings"])
+        moves = moves_of(recording["settings"])
         files = [
-            self.add_file(path, hash, min(process.started + position, LARGEST))  # a later record is of a later revision
+            self.add_file(
+                moved(path, moves), hash, min(process.started + position, LARGEST)
+            )  # a later record is of a later revision
             for position, (path, hash) in enumerate(recording["files"])
         ]
         tag, optimize = process.tag, process.optimize
@@ -105,6 +112,24 @@ class Union:
         revision = self.revisions.setdefault((path, hash), Revision())
         revision.recorded = max(revision.recorded, recorded)
         return revision.codes
+
+
+def moves_of(settings: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    """Where the folders of a process that worked on copies are to be looked for: from, to."""
+    try:
+        old, new = (
+            [os.fsencode(value) for key, value in settings if key == wanted] for wanted in (MOVED_FROM, MOVED_TO)
+        )
+    except UnicodeEncodeError:
+        return []  # no file system has such names
+    return list(zip(old, new, strict=False))
+
+
+def moved(path: bytes, moves: Iterable[tuple[bytes, bytes]]) -> bytes:
+    for old, new in moves:
+        if path.startswith(old + b"/"):
+            return new + path[len(old) :]
+    return path
 
 
 def add_hit(patterns: Patterns, context: int, bits: bytes) -> None:

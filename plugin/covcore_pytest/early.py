@@ -1,0 +1,74 @@
+"""Modules that were imported before the session began.
+
+Their functions are measured from then on; but what only an import runs, the lines of the module and of its classes,
+has run already and counts as missing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from types import CodeType, ModuleType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from covcore.measure.filters import Filter
+
+FUNCTION = 0x1 | 0x2  # CO_OPTIMIZED and CO_NEWLOCALS
+
+
+class EarlyModules:
+    """paths: by name, the files that are measured."""
+
+    def __init__(self) -> None:
+        self.paths: dict[str, str] = {}
+
+    def note(self, filter: Filter) -> None:
+        """Note which measured modules are there."""
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None) if isinstance(module, ModuleType) else None
+            if isinstance(file, str) and file.endswith(".py") and (path := filter.decide(file)):
+                self.paths[name] = path
+
+    def warning(self, missing: Mapping[str, Sequence[int]]) -> str:
+        """Name the lines that could have run only before; "" if there is none such.
+
+        missing: by path, the statements that did not run
+        """
+        found = []
+        for name, path in sorted(self.paths.items()):
+            if lines := sorted(imported_lines(path).intersection(missing.get(path, ()))):
+                found.append(f"{name} ({', '.join(ranges(lines))})")
+        if not found:
+            return ""
+        return (
+            "imported before measuring began, so that lines which only an import runs count as missing: "
+            f"{', '.join(found)}: `covcore run -m pytest` begins earlier"
+        )
+
+
+def imported_lines(path: str) -> set[int]:
+    """The lines of a file that run when it is imported, unless something skips them; none if it cannot be compiled."""
+    try:
+        with open(path, "rb") as file:
+            code = compile(file.read(), path, "exec", dont_inherit=True)
+    except OSError, SyntaxError, ValueError:
+        return set()
+    return {line for part in _run_by_import(code) for *_, line in part.co_lines() if line}
+
+
+def _run_by_import(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType) and not constant.co_flags & FUNCTION:
+            yield from _run_by_import(constant)
+
+
+def ranges(lines: list[int]) -> Iterator[str]:
+    """Sorted numbers as "3" and "5-7"."""
+    first = last = lines[0]
+    for line in [*lines[1:], sys.maxsize]:
+        if line != last + 1:
+            yield f"{first}-{last}" if last > first else f"{first}"
+            first = line
+        last = line
