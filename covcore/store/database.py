@@ -14,7 +14,6 @@ from covcore.store.header import check_header
 from covcore.store.processes import OUTCOMES, Process
 from covcore.store.schema import INDEXES, TABLES, VERSION, VIEWS
 from covcore.store.shapes import bitmap_bytes, either
-from covcore.store.union import add_hit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from covcore._reader import Shape
-    from covcore.store.union import Context, Union
+    from covcore.store.union import Context, Hit, Union
 
 DEFENCES = {
     sqlite3.SQLITE_DBCONFIG_DEFENSIVE: True,
@@ -273,24 +272,30 @@ class Database:
 
     def add_to(self, union: Union) -> None:
         """Add all its data to a union."""
-        for run in self.runs():
-            union.add_run(run.run_id, run.started, run.settings)
-        for process in self.processes():
-            union.add_process(process)
-        context_of = {id: union.add_context(*context) for id, context in self.contexts().items()}
+        runs, processes = self.runs(), self.processes()
+        contexts = {id: union.add_context(*context) for id, context in self.contexts().items()}
         with Reading(self.name):
             rows = self._rows("SELECT id, CAST(path AS BLOB), hash, recorded FROM file", int, bytes, bytes, int)
             files = {id: union.add_file(path, hash, recorded) for id, path, hash, recorded in rows}
-            shapes = {}
-            patterns_of = {}
-            for id, file, first_line, qualname, tag, optimize, flags, encoded in self._codes():
-                shapes[id] = decode_shape(encoded)
-                patterns_of[id] = files[file].setdefault((first_line, qualname, tag, optimize, flags, encoded), {})
-            for code, bits, context in self._rows(
-                "SELECT code, bits, context FROM hit JOIN pattern ON pattern.id = pattern", int, bytes, int
-            ):
-                check_bits(bits, shapes[code])
-                add_hit(patterns_of[code], context_of[context], bits)
+            codes = {}
+            for id, file, *rest, shape in self._codes():
+                codes[id] = number = union.add_code((files[file], *rest, shape))
+                if number not in union.bitmap_bytes:
+                    union.bitmap_bytes[number] = bitmap_bytes(decode_shape(shape))
+            union.hits.add(self._hits(codes, contexts, union.bitmap_bytes))
+        for run in runs:
+            union.add_run(run.run_id, run.started, run.settings)
+        for process in processes:
+            union.add_process(process)
+
+    def _hits(self, codes: dict[int, int], contexts: dict[int, int], n_bytes: dict[int, int]) -> Iterator[Hit]:
+        """What was hit, with the numbers that a union gives to code objects and contexts; n_bytes: of their bitmaps."""
+        query = "SELECT code, context, bits FROM hit JOIN pattern ON pattern.id = pattern"
+        for code, context, bits in self._rows(query, int, int, bytes):
+            number = codes[code]
+            if len(bits) != n_bytes[number]:
+                raise ValueError("a bitmap of the wrong length")
+            yield number, contexts[context], bits
 
     def _codes(self) -> Iterator[tuple[Any, ...]]:
         return self._rows(

@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
     from covcore._reader import Owner, Recording
 
-type CodeKey = tuple[int, str, str, int, int, bytes]  # first line, qualified name, tag, optimize, flags, shape
-type Patterns = dict[int, bytes]  # context (index into Union.contexts): bitmap
+    type Settings = list[tuple[str, str]]
+
+type CodeKey = tuple[
+    int, int, str, str, int, int, bytes
+]  # revision, first line, qualified name, tag, optimize, flags, shape
+type Hit = tuple[int, int, bytes]  # number of a code object, number of a context, bitmap
 type Context = tuple[str, str, str]  # static, test, phase
 
 UNKNOWN_HASH = bytes(32)  # of a source that could not be read
@@ -24,38 +28,52 @@ WORKER, MOVED_FROM, MOVED_TO = "worker", "moved_from", "moved_to"  # settings of
 LARGEST = 2**63 - 1  # integer in SQLite
 
 
-class Revision:
-    """What is known of one source file with one text.
-
-    recorded: when its newest recording began, ns since 1970
-    codes: its code objects, and under which contexts which of their slots were hit
-    """
-
-    __slots__ = ("codes", "recorded")
+class Hits:
+    """Which slots of which code object were hit under which contexts, in memory (covcore/store/spool.py: on disk)."""
 
     def __init__(self) -> None:
-        self.recorded = 0
-        self.codes: dict[CodeKey, Patterns] = {}
+        self.patterns: dict[int, dict[int, bytes]] = {}
+
+    def add(self, hits: Iterable[Hit]) -> None:
+        for code, context, bits in hits:
+            patterns = self.patterns.setdefault(code, {})
+            known = patterns.get(context)
+            if known is None:
+                patterns[context] = bits
+            elif known != bits:
+                patterns[context] = either(known, bits)
+
+    def of(self, code: int) -> Iterable[tuple[int, bytes]]:
+        """Contexts of a code object, each once, and what was hit under each."""
+        return self.patterns.get(code, {}).items()
 
 
 class Union:
-    """See the module.
+    """See the module.  What may come many times is numbered as it came first.
 
     revisions: by path, as the file system's bytes, and SHA-256 of the newline-normalised text
-    contexts: numbered as they came
+    recorded: for each revision, when its newest recording began, ns since 1970
+    codes: the code objects
+    contexts: static label, test and phase
+    hits: of code objects under contexts
+    bitmap_bytes: how long the bitmaps of a code object are, as far as its shape was looked at
     runs: run id: when its first process started, its settings
     """
 
-    def __init__(self) -> None:
-        self.revisions: dict[tuple[bytes, bytes], Revision] = {}
+    def __init__(self, hits: Hits | None = None) -> None:
+        self.revisions: dict[tuple[bytes, bytes], int] = {}
+        self.recorded: list[int] = []
+        self.codes: dict[CodeKey, int] = {}
         self.contexts: dict[Context, int] = {("", "", ""): 0}
-        self.runs: dict[str, tuple[int, list[tuple[str, str]]]] = {}
+        self.hits = hits or Hits()
+        self.bitmap_bytes: dict[int, int] = {}
+        self.runs: dict[str, tuple[int, Settings]] = {}
         self.processes: dict[tuple[str, int, int, int], Process] = {}
 
-    def newest(self) -> dict[bytes, tuple[bytes, Revision]]:
-        """For each path, in order, the hash and the data of its newest text; an unreadable text is older than any."""
+    def newest(self) -> dict[bytes, tuple[bytes, int]]:
+        """For each path, in order, the hash and the number of its newest text; an unreadable text is older than any."""
         order = sorted(
-            (path, hash != UNKNOWN_HASH, revision.recorded, hash) for (path, hash), revision in self.revisions.items()
+            (path, hash != UNKNOWN_HASH, self.recorded[number], hash) for (path, hash), number in self.revisions.items()
         )
         return {path: (hash, self.revisions[path, hash]) for path, _, _, hash in order}
 
@@ -63,6 +81,15 @@ class Union:
         """The paths of which there are several texts."""
         newest = self.newest()
         return sorted({path for path, hash in self.revisions if newest[path][0] != hash})
+
+    def codes_of_revisions(self) -> list[list[tuple[CodeKey, int]]]:
+        """The code objects of each revision, and their numbers, in order."""
+        result: list[list[tuple[CodeKey, int]]] = [[] for _ in self.recorded]
+        for key, number in self.codes.items():
+            result[key[0]].append((key, number))
+        for codes in result:
+            codes.sort()
+        return result
 
     def add_recording(self, recording: Recording, *, running: bool = False) -> Process:
         """Add one process's recording.
@@ -83,16 +110,15 @@ class Union:
         ]
         tag, optimize = process.tag, process.optimize
         codes = [
-            files[file].setdefault((first_line, text(qualname), tag, optimize, flags, shape), {})
+            self.add_code((files[file], first_line, text(qualname), tag, optimize, flags, shape))
             for file, first_line, flags, qualname, shape in recording["codes"]
         ]
         contexts = [self.add_context(static, test, phase) for static, test, phase in recording["contexts"]]
         contexts.append(0)  # index -1: the empty one
-        for context, code, bits in recording["hits"]:
-            add_hit(codes[code], contexts[context], bits)
+        self.hits.add((codes[code], contexts[context], bits) for context, code, bits in recording["hits"])
         return process
 
-    def add_run(self, run_id: str, started: int, settings: list[tuple[str, str]]) -> None:
+    def add_run(self, run_id: str, started: int, settings: Settings) -> None:
         """Add a run: the settings of its first process are the run's."""
         mine = (started, [(text(key), text(value)) for key, value in settings])
         self.runs[run_id] = min(self.runs.get(run_id, mine), mine)
@@ -107,11 +133,17 @@ class Union:
     def add_context(self, static: str, test: str, phase: str) -> int:
         return self.contexts.setdefault((text(static), text(test), text(phase)), len(self.contexts))
 
-    def add_file(self, path: bytes, hash: bytes, recorded: int) -> dict[CodeKey, Patterns]:
-        """Add a revision of a file.  Returns where its code objects go."""
-        revision = self.revisions.setdefault((path, hash), Revision())
-        revision.recorded = max(revision.recorded, recorded)
-        return revision.codes
+    def add_file(self, path: bytes, hash: bytes, recorded: int) -> int:
+        """Add a revision of a file.  Returns its number."""
+        number = self.revisions.setdefault((path, hash), len(self.recorded))
+        if number == len(self.recorded):
+            self.recorded.append(recorded)
+        else:
+            self.recorded[number] = max(self.recorded[number], recorded)
+        return number
+
+    def add_code(self, key: CodeKey) -> int:
+        return self.codes.setdefault(key, len(self.codes))
 
 
 def moves_of(settings: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
@@ -130,14 +162,6 @@ def moved(path: bytes, moves: Iterable[tuple[bytes, bytes]]) -> bytes:
         if path.startswith(old + b"/"):
             return new + path[len(old) :]
     return path
-
-
-def add_hit(patterns: Patterns, context: int, bits: bytes) -> None:
-    known = patterns.get(context)
-    if known is None:
-        patterns[context] = bits
-    elif known != bits:
-        patterns[context] = either(known, bits)
 
 
 def process_of(owner: Owner, end: int, error: int = 0, problem: str | None = None, running: bool = False) -> Process:
@@ -173,8 +197,9 @@ def tag_of(owner: Owner) -> str:
     return f"cpython-{owner['hexversion'] >> 24}{owner['hexversion'] >> 16 & 0xFF}"
 
 
-def _certainty(process: Process) -> tuple[int, str, str]:
-    return OUTCOMES.index(process.outcome), process.problem, process.run_id
+def _certainty(process: Process) -> tuple[int, str, str, str, int]:
+    """Less is surer; no two are equal that differ, or the order of inputs would tell."""
+    return OUTCOMES.index(process.outcome), process.problem, process.run_id, process.tag, process.optimize
 
 
 def text(value: str) -> str:

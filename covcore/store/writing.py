@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from covcore.store.union import Union
 
+    type Rows = list[tuple[object, ...]]
+
 BATCH = 50_000  # rows kept in memory before they are inserted
 N_COLUMNS = {"run": 3, "setting": 4, "process": 10, "file": 4, "code": 10, "context": 4, "pattern": 3, "hit": 2}
 
@@ -84,37 +86,47 @@ def write_contexts(connection: Connection, union: Union) -> list[int]:
 
 def write_files(connection: Connection, union: Union, context_ids: list[int]) -> int:
     """Fill file, code, pattern and hit.  Returns how many code objects were left out."""
-    codes: list[tuple[object, ...]] = []
-    patterns: list[tuple[object, ...]] = []
-    hits: list[tuple[object, ...]] = []
+    codes: Rows = []
+    patterns: Rows = []
+    hits: Rows = []
     code_id = pattern_id = n_malformed = 0
     newest = union.newest()
+    codes_of = union.codes_of_revisions()
     insert(
         connection,
         "file",
-        ((id, path_value(path), hash, one.recorded) for id, (path, (hash, one)) in enumerate(newest.items(), 1)),
+        (
+            (id, path_value(path), hash, union.recorded[revision])
+            for id, (path, (hash, revision)) in enumerate(newest.items(), 1)
+        ),
     )
     for file_id, (_, revision) in enumerate(newest.values(), 1):
-        for key in sorted(revision.codes):
+        for key, number in codes_of[revision]:
             try:
-                lines, sites, _ = decode_shape(key[5])
+                lines, sites, _ = decode_shape(key[-1])
             except ValueError:  # a forgery: reading a recording checks but the counts
                 n_malformed += 1
                 continue
             code_id += 1
-            codes.append((code_id, file_id, *key, json_text(lines), json_text(sites)))
+            codes.append((code_id, file_id, *key[1:], json_text(lines), json_text(sites)))
             contexts_of: dict[bytes, list[int]] = {}
-            for context, bits in revision.codes[key].items():
+            for context, bits in union.hits.of(number):
                 contexts_of.setdefault(bits, []).append(context_ids[context])
             for bits in sorted(contexts_of):
                 pattern_id += 1
                 patterns.append((pattern_id, code_id, bits))
                 hits.extend((pattern_id, context) for context in sorted(contexts_of[bits]))
-        if file_id == len(newest) or len(codes) + len(hits) > BATCH:
-            for table, rows in ("code", codes), ("pattern", patterns), ("hit", hits):
-                insert(connection, table, rows)
-                rows.clear()
+            if len(codes) + len(hits) > BATCH:
+                insert_all(connection, codes, patterns, hits)
+    insert_all(connection, codes, patterns, hits)
     return n_malformed
+
+
+def insert_all(connection: Connection, codes: Rows, patterns: Rows, hits: Rows) -> None:
+    """Insert code objects and what belongs to them, and empty the lists."""
+    for table, rows in ("code", codes), ("pattern", patterns), ("hit", hits):
+        insert(connection, table, rows)
+        rows.clear()
 
 
 def insert(connection: Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
