@@ -3,6 +3,7 @@
 PYTHONS ?= 3.14 3.15
 PY ?= $(PYTHONS)
 SECONDS ?= 60
+N ?= 20000
 PYTEST_ARGS ?= -n auto
 CLANG ?= clang
 
@@ -14,7 +15,7 @@ c_files = $(wildcard src/*.c src/*.h)
 
 .SECONDARY: # keep what was made on the way
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-c test-py build sanitize fuzz lint format bench clean distclean
+.PHONY: help demo test test-c test-py oracle build sanitize fuzz lint format bench clean distclean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +35,9 @@ test-py: $(PY:%=.venv/%/.built) ## the Python tests, on each Python or PY=3.14
 	    echo "Python $$version: pytest $(PYTEST_ARGS)"; \
 	    $(call python,$$version) -m pytest $(PYTEST_ARGS); \
 	done
+
+oracle: $(PY:%=.venv/%/.built) ## covcore against sys.settrace on N=20000 generated programs; ARGS="..." go to it (--help)
+	@set -e; for version in $(PY); do (cd tests && nice $(call python,$$version) -m oracle $(N) $(ARGS)); done
 
 test-c: $(patsubst tests/c/%.c,build/c/%,$(wildcard tests/c/test_*.c)) ## the C tests, with sanitizers where the compiler has them
 	@set -e; for test in $^; do echo "$$test"; $$test; done
