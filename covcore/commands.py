@@ -78,12 +78,13 @@ def _parser() -> Parser:
     parser = Parser(prog="covcore", description=OVERVIEW, formatter_class=RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=f"covcore {__version__}")
     parser.set_defaults(function=_help, parser=parser)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog=parser.prog)  # else 15 ms to find it out
     _add_run(commands)
     _add_report(commands)
     _add_json(commands)
     _add_xml(commands)
     _add_lcov(commands)
+    _add_tests(commands)
     _add_erase(commands)
     _add_debug(commands)
     return parser
@@ -162,13 +163,12 @@ examples:
     )
     flag = parser.add_argument
     flag("-m", "--show-missing", action="store_true", default=None, help="list missing lines and branches")
-    flag("--sort", metavar="COLUMN", type=sort_column, help=KEYS["sort"][1] + "; default: name")
     flag(
-        "--format",
-        default="text",
-        choices=["text", "markdown", "total"],
-        help="a table (the default), a table in Markdown, or just the percentage",
+        "--show-excluded", action="store_true", help="list what is excluded below the table, with the rule that says so"
     )
+    flag("--unique", action="store_true", help="list below the table what one test alone runs")
+    flag("--sort", metavar="COLUMN", type=sort_column, help=KEYS["sort"][1] + "; default: name")
+    flag("--format", choices=FORMATS, help="a table (the default), a table in Markdown, or just the percentage")
     _add_choices(parser)
 
 
@@ -296,6 +296,36 @@ def _lcov(options: Namespace) -> int:
     from covcore.report.lcov import lcov_command
 
     return lcov_command(options)
+
+
+# ---- tests
+
+
+def _add_tests(commands: Subparsers) -> None:
+    parser = _add_command(
+        commands,
+        "tests",
+        "list the tests that ran a file, a line or a branch",
+        """\
+One test a line, by name.
+
+examples:
+  covcore tests src/mypackage/core.py            all that ran any of it
+  covcore tests core.py:12                       line 12; the end of a path will do
+  covcore tests core.py:12-40                    any of these lines
+  covcore tests "core.py:12->15"                 the branch from line 12 to 15, or ->exit
+  pytest $(covcore tests core.py:12)             run them again
+""",
+        _tests,
+    )
+    parser.add_argument("target", metavar="FILE[:LINE[-LINE|->LINE]]", help="what to ask about")
+    _add_data(parser)
+
+
+def _tests(options: Namespace) -> int:
+    from covcore.report.tests import tests_command
+
+    return tests_command(options)
 
 
 # ---- erase, debug

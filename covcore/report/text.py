@@ -6,8 +6,10 @@ from typing import Protocol
 
 from covcore.analysis.figures import display
 from covcore.report import results, thresholds
+from covcore.report.excluded import excluded_lines
 from covcore.report.markdown import markdown_lines
 from covcore.report.table import HEADER, Row, Table, build
+from covcore.report.unique import unique_lines
 from covcore.store.loading import load
 
 
@@ -16,6 +18,8 @@ class Options(results.Options, Protocol):
 
     format: str
     show_missing: bool
+    show_excluded: bool
+    unique: bool
     sort: str
 
 
@@ -30,6 +34,7 @@ def report_command(options: Options) -> int:
     """
     with load(options.data) as database:
         found = results.analysed(database, options)
+        unique = unique_lines(database, found.reported(), found.contexts) if options.unique else []
     table = build(
         found.files,
         show_missing=options.show_missing,
@@ -43,6 +48,10 @@ def report_command(options: Options) -> int:
         write(markdown_lines(table, options.precision, options.show_missing))
     else:
         write_text(table, options.precision, options.show_missing)
+    if options.show_excluded and options.format != "total":
+        write(excluded_lines(found.reported(), markdown=options.format == "markdown"))
+    if unique and options.format != "total":
+        write(unique)
     return thresholds.check(found, options.fail_under, options.precision)
 
 
