@@ -173,8 +173,6 @@ def _may_be_of_use(text: bytes, *, is_toml: bool) -> bool:
     """Whether a file that others share may have settings for coverage.py: parsing most that do not would cost 10 ms."""
     if not is_toml:
         return b"[coverage:" in text
-    if b"coverage" not in text:
-        return False
     quoted = b'"coverage"' in text or b"'coverage'" in text
     return quoted or any(b"coverage" in line and line.lstrip().startswith(_HEADS) for line in text.splitlines())
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import coverage
 import pytest
+from conftest import Place
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strewn import Strewn
@@ -220,3 +221,36 @@ def lines_of_overlaps(text: str, patterns: tuple[str, ...]) -> set[int]:
     together = exclusions.matches([exclusions.Rule("|".join(f"(?:{it})" for it in [*defaults, *patterns]))], text)
     alone = exclusions.matches(Rules.configured(exclude_also=patterns).exclude, text)
     return set(range(text.count("\n") + 2)) if together.keys() != alone.keys() else set()
+
+
+# ---- the report
+
+
+def test_the_report_says_which_rule_excluded_what(place: Place) -> None:
+    place.write(
+        "a.py",
+        "def f(x):  # pragma: no cover\n    if x:\n        return 1\n\nx = 1\n"
+        "def g():\n    raise NotImplementedError  # a|b\ny = 2  # pragma: no cover\n",
+    )
+    place.write("b.py", "import a\n")
+    place.write("covcore.toml", r"exclude_also = ['raise NotImpl.*\ba|b']")
+    place.covcore("run", "b.py")
+
+    text = place.covcore("report", "--show-excluded")
+    markdown = place.covcore("report", "--show-excluded", "--format=markdown")
+    total = place.covcore("report", "--show-excluded", "--format=total")
+
+    pragma = exclusions.NO_COVER.pattern
+    table, _, below = text.stdout.partition("\n\nExcluded:\n")
+    assert table.splitlines()[-1].split() == ["TOTAL", "3", "0", "0", "0", "100%"]
+    assert below == f"a.py\n    1-3, 8: {pragma}\n    7: raise NotImpl.*\\ba|b\n"
+    assert [line for line in markdown.stdout.splitlines() if "NotImpl" in line] == [
+        "| a.py | 7 | raise NotImpl.\\*\\\\ba\\|b |"
+    ]
+    assert total.stdout == "100\n"
+
+
+def test_the_report_says_that_nothing_is_excluded(place: Place) -> None:
+    place.write("a.py", "x = 1\n")
+    place.covcore("run", "a.py")
+    assert place.covcore("report", "--show-excluded").stdout.endswith("\n\nNothing is excluded.\n")

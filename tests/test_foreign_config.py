@@ -131,7 +131,7 @@ FILES = {
         "pyproject.toml": "[tool.x]\ny = 'coverage'",
     },
     "variables": {
-        ".coveragerc": "[run]\nsource = $NAME, ${NAME}x, a$NOT, ${NOT-default}, ${NOT-}, $$NAME, ${N?}, ${}, $-\n"
+        ".coveragerc": "[run]\ncontext = %(x)s 100%\nsource = $NAME, ${NAME}x, a$NOT, ${NOT-default}, ${NOT-}, $$NAME, ${N?}, ${}, $-\n"
         "[report]\nprecision = ${N}\nshow_missing = $ON\nexclude_also = a$\n  $NAME$\n  (x|$)\n"
     },
     "variables in TOML": {
@@ -205,6 +205,12 @@ def test_names_of_files_without_a_folder() -> None:
     """There, such a pattern means files of that name wherever they are."""
     Path(".coveragerc").write_text("[run]\nomit = setup.py, conftest?.py, tests, ./setup.py, *.pyx\n")
     assert read_settings().omit == ["**/setup.py", "**/conftest?.py", "tests", "./setup.py", "*.pyx"]
+
+
+def test_what_is_always_partial_adds_to_what_is_partial() -> None:
+    Path(".coveragerc").write_text("[report]\npartial_also = a\npartial_branches_always =\n  ^b\n  c\n")
+    settings = read_settings()
+    assert (settings.partial_branches, settings.partial_also) == (None, ["a", "^b", "c"])
 
 
 def test_where_values_come_from() -> None:
