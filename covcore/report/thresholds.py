@@ -1,7 +1,7 @@
 """--fail-under, and the thresholds of the configuration: how much of what must have run."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from covcore.analysis.figures import Figures, display, is_under
 from covcore.errors import say
@@ -13,32 +13,46 @@ TOTAL = "total"  # among patterns: all files
 
 
 def check(results: Results, fail_under: float | Mapping[str, float] | None, precision: int) -> int:
-    """Hold the figures against the thresholds; each that is missed gets a line on standard error.
+    """Hold the figures against the thresholds, and say on standard error what is not as it should be.
+
+    Arguments as those of `remarks`.
+
+    Returns:
+        The exit status: 0, or 2 if a threshold is missed.
+    """
+    status = 0
+    for kind, text in remarks(results, fail_under, precision):
+        say(kind, text)
+        status = UNDER if kind == "error" else status
+    return status
+
+
+def remarks(
+    results: Results, fail_under: float | Mapping[str, float] | None, precision: int
+) -> Iterator[tuple[str, str]]:
+    """Hold the figures against the thresholds.
 
     Args:
         results: with all the files of the report.
         fail_under: per cent of the total, or of the files that match a pattern each (`total`: of all).
         precision: decimals that the report shows.
 
-    Returns:
-        The exit status: 0, or 2 if a threshold is missed.
+    Yields:
+        "error" and a line for each threshold that is missed, "warning" and one for each that has no file.
     """
     if fail_under is None:
-        return 0
-    status = 0
+        return
     for pattern, threshold in fail_under.items() if isinstance(fail_under, Mapping) else [(TOTAL, fail_under)]:
         figures = results.total if pattern == TOTAL else _matching(results, pattern)
         if figures is None:
-            say("warning", f"fail_under: {pattern} matches no file of this report")
+            yield "warning", f"fail_under: {pattern} matches no file of this report"
         elif is_under(figures.percent, threshold, precision):
-            status = UNDER
             digits = max(precision, len(f"{threshold:.10f}".rstrip("0").partition(".")[2]))
             figure = f"{display(figures.percent, digits)}%"
             if pattern == TOTAL:
-                say("error", f"the total of {figure} is under --fail-under={threshold:g}")
+                yield "error", f"the total of {figure} is under --fail-under={threshold:g}"
             else:
-                say("error", f"{pattern} has {figure}, which is under its threshold of {threshold:g}")
-    return status
+                yield "error", f"{pattern} has {figure}, which is under its threshold of {threshold:g}"
 
 
 def _matching(results: Results, pattern: str) -> Figures | None:
