@@ -203,6 +203,12 @@ class Database:
             tables = [statement.split()[2] for statement in TABLES]
             return {table: self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
 
+    def faults(self) -> str:
+        """What is wrong with how the file is built, in a line, or "": pages that lead round in a circle, rows out of order."""
+        with Reading(self.name):
+            found = [row[0] for row in self._rows("PRAGMA quick_check(1)", str)]
+        return "" if found == ["ok"] else "; ".join(found)
+
     def files(self, contexts: Iterable[int] | None = None) -> list[SourceFile]:
         """Its files, with their code objects and what of them was hit.
 

@@ -39,13 +39,30 @@ def check_header(data: str, *, any_version: bool = False) -> bool:
         os.close(descriptor)
     if not header:
         return False
+    try:
+        check_bytes(header, any_version=any_version)
+    except BadData as error:
+        hint = "upgrade covcore" if error.is_newer else "name another file with --data, or move it away"
+        raise CovcoreError(f"{data} {error}: {hint}") from None
+    return True
+
+
+class BadData(ValueError):
+    """What a file is, if it is no database of covcore's: "is empty", say."""
+
+    is_newer = False
+
+
+def check_bytes(header: bytes, *, any_version: bool = False) -> None:
+    """Check the first 100 bytes of a file.  Arguments as of check_header; raises BadData."""
+    if not header:
+        raise BadData("is empty")
     if not header.startswith(MAGIC) or len(header) < 100:
-        raise CovcoreError(f"{data} is not a database of covcore: name another file with --data, or move it away")
+        raise BadData("is not a database of covcore")
     if int.from_bytes(header[68:72]) != APPLICATION_ID:
-        raise CovcoreError(
-            f"{data} is another program's SQLite database: name another file with --data, or move it away"
-        )
+        raise BadData("is another program's SQLite database")
     version = int.from_bytes(header[60:64])
     if version > VERSION and not any_version:
-        raise CovcoreError(f"{data} was written by a newer covcore (schema {version}, not {VERSION}): upgrade covcore")
-    return True
+        error = BadData(f"was written by a newer covcore (schema {version}, not {VERSION})")
+        error.is_newer = True
+        raise error

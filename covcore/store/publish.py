@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from covcore.store.processes import Process
     from covcore.store.recordings import Found
     from covcore.store.union import Union
+    from covcore.store.writing import Written
 
 UNFINISHED = ".new"  # put behind the name of a database while it is written
 
@@ -83,7 +84,7 @@ def publish(data: str, directories: Sequence[str], own: str) -> PublishReport:
         found = find(dict.fromkeys((folder_of(data), *directories)))
         gathering = gather(data, found, own, report)
         if gathering.added:
-            n_malformed = write_database(data, gathering.union, gathering.replaced)
+            n_malformed = write_database(data, gathering.union, gathering.replaced).n_malformed
             if n_malformed:
                 report.warnings.append(f"{plural(n_malformed, 'code object')} left out: malformed")
         for process in gathering.processes:
@@ -123,8 +124,13 @@ def gather(data: str, found: list[Found], own: str, report: PublishReport) -> Ga
     return gathering
 
 
-def write_database(data: str, union: Union, replaced: Iterable[str]) -> int:
-    """Put a database in the place of the old one, if any.  Arguments and result as those of write_union.
+def write_database(data: str, union: Union, replaced: Iterable[str], safe: str = "") -> Written:
+    """Put a database in the place of the old one, if any, once it is on the disk and has been read back.
+
+    Args:
+        data: its path.
+        union, replaced: as write_union takes them; the result is as it gives it.
+        safe: where the data stays if that fails, to be said.
 
     Raises:
         Unwritable: the old one is as before.
@@ -134,19 +140,34 @@ def write_database(data: str, union: Union, replaced: Iterable[str]) -> int:
     try:
         descriptor = create(new, path)
         try:
-            n_malformed = write_file(new, union, replaced)
+            written = write_file(new, union, replaced)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        verify(new, written)
         os.rename(new, path)
         sync_folder(path.rpartition("/")[0] or "/")
-        return n_malformed
-    except (OSError, sqlite3.Error) as error:
+        return written
+    except BaseException as error:
         remove(new)
+        if not isinstance(error, (OSError, sqlite3.Error)):
+            raise
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise Unwritable(
-            f"cannot write {data}: {reason}; the recordings stay in {folder_of(data)} for the next command to publish"
-        ) from None
+        safe = safe or f"the recordings stay in {folder_of(data)} for the next command to publish"
+        raise Unwritable(f"cannot write {data}: {reason}; {safe}") from None
+
+
+def verify(path: str, written: Written) -> None:
+    """Read a database that was just written.  Raises OSError if it is not what was to be written."""
+    try:
+        with Database.open(path) as database:
+            faults = database.faults()
+            if not faults and database.counts() != written.n_rows:
+                faults = "rows are missing"
+    except CovcoreError as error:
+        faults = str(error)
+    if faults:
+        raise OSError(errno.EIO, f"it does not read back as it was written ({faults})")
 
 
 def create(new: str, path: str) -> int:
@@ -161,7 +182,7 @@ def create(new: str, path: str) -> int:
     return descriptor
 
 
-def write_file(new: str, union: Union, replaced: Iterable[str]) -> int:
+def write_file(new: str, union: Union, replaced: Iterable[str]) -> Written:
     """Write a union to an empty file, as write_union does."""
     connection = sqlite3.connect(new, isolation_level=None)
     try:

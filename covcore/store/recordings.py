@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from covcore._reader import Owner, Recording
 
 HEADER_BYTES = 512
+SEGMENT_MAGIC = b"\x89COV\r\n\x1a\n"
+LARGEST_SEGMENT = 132 << 20  # bytes: one has 4 MiB at most, or one record, which has 128 at most
+LARGEST_RECORDING = 1 << 30
+PIECE = 1 << 20  # no honest recording has so many zeros in a row before its end
 END_FINISHED, END_STOPPED = 2, 3  # of SegmentInfo
 SPOILED = ".spoiled"  # put behind the names of segments that cannot be read to the end
 
@@ -78,7 +82,7 @@ class Found:
             OSError: it cannot be read.
             ValueError: it is no recording.
         """
-        segments = begun([read_file(path) for path in self.segments])
+        segments = begun(read_segments(self.segments))
         return read_recording(segments) if segments else nothing_of(owner_by_name(self.name))
 
     def delete(self) -> None:
@@ -131,6 +135,12 @@ def find(folders: Iterable[str]) -> list[Found]:
     return found
 
 
+def is_named_like_one(name: str) -> bool:
+    """Whether a name without the segment's number is that of a recording: RUN-PID-TICKS, and more."""
+    _, *numbers = name.split("-")
+    return len(numbers) >= 2 and all(number.isascii() and number.isdigit() for number in numbers)
+
+
 def begun(segments: list[bytes]) -> list[bytes]:
     """Leave out the segments at the end that their process had no time to begin: it writes the first eight bytes last."""
     while segments and not any(segments[-1][:8]):
@@ -140,9 +150,9 @@ def begun(segments: list[bytes]) -> list[bytes]:
 
 def owner_by_name(name: str) -> Owner:
     """What the name of a recording that did not begin tells of its process: RUN-PID-TICKS.  Raises ValueError."""
-    run_id, *numbers = name.split("-")
-    if len(numbers) < 2 or not all(number.isascii() and number.isdigit() for number in numbers):
+    if not is_named_like_one(name):
         raise ValueError("it is empty, and not named like a recording")
+    run_id, *numbers = name.split("-")
     return {
         "run_id": run_id,
         "boot_id": "",
@@ -169,8 +179,25 @@ def nothing_of(owner: Owner) -> Recording:
     }
 
 
+def read_segments(paths: Iterable[str]) -> list[bytes]:
+    """Read all segments of a recording.
+
+    Raises:
+        OSError: as read_file.
+        ValueError: they are larger than any that were written by covcore.
+    """
+    segments = []
+    left = LARGEST_RECORDING
+    for path in paths:
+        segments.append(read_file(path, min(left, LARGEST_SEGMENT) + 1))
+        left -= len(segments[-1])
+        if left < 0 or len(segments[-1]) > LARGEST_SEGMENT:
+            raise ValueError("larger than a recording can be")
+    return segments
+
+
 def read_file(path: str, n_bytes: int = -1) -> bytes:
-    """Read a regular file: all of it, or its first n_bytes.
+    """Read a regular file: all of it, or its first n_bytes; no more than the beginning of a long row of zeros.
 
     Raises OSError, also if it is anything else: whoever opens a FIFO may wait for ever, and a link leads anywhere.
     """
@@ -181,9 +208,11 @@ def read_file(path: str, n_bytes: int = -1) -> bytes:
             raise OSError(errno.EINVAL, "Not a regular file", path)
         left = status.st_size if n_bytes < 0 else min(n_bytes, status.st_size)
         parts = []
-        while left > 0 and (part := os.read(descriptor, left)):
+        while left > 0 and (part := os.read(descriptor, min(left, PIECE))):
             parts.append(part)
             left -= len(part)
+            if part.count(0) == PIECE:
+                break  # a hole of any size takes no room on the disk, and would in memory
         return b"".join(parts)
     finally:
         os.close(descriptor)

@@ -17,10 +17,30 @@ if TYPE_CHECKING:
     type Rows = list[tuple[object, ...]]
 
 BATCH = 50_000  # rows kept in memory before they are inserted
-N_COLUMNS = {"run": 3, "setting": 4, "process": 10, "file": 4, "code": 10, "context": 4, "pattern": 3, "hit": 2}
+N_COLUMNS = {
+    "meta": 2,
+    "run": 3,
+    "setting": 4,
+    "process": 10,
+    "file": 4,
+    "code": 10,
+    "context": 4,
+    "pattern": 3,
+    "hit": 2,
+}
 
 
-def write_union(connection: Connection, union: Union, replaced: Iterable[str] = ()) -> int:
+class Written:
+    """What was written: the number of rows by table, and how many code objects were left out, their shapes being malformed."""
+
+    __slots__ = ("n_malformed", "n_rows")
+
+    def __init__(self) -> None:
+        self.n_rows = dict.fromkeys(N_COLUMNS, 0)
+        self.n_malformed = 0
+
+
+def write_union(connection: Connection, union: Union, replaced: Iterable[str] = ()) -> Written:
     """Fill an empty database, in one transaction.
 
     Args:
@@ -28,30 +48,28 @@ def write_union(connection: Connection, union: Union, replaced: Iterable[str] = 
         union: the data.
         replaced: ids of runs whose data was replaced while there were recordings of theirs (see gathering.py).
 
-    Returns:
-        How many code objects were left out, their shapes being malformed.
-
     Raises:
         sqlite3.Error: whatever writing it met.
     """
+    written = Written()
     connection.execute("BEGIN")
     schema.create(connection)
-    if replaced:
-        connection.execute("INSERT INTO meta VALUES ('replaced', ?)", (" ".join(sorted(replaced)),))
-    write_runs(connection, union)
-    n_malformed = write_files(connection, union, write_contexts(connection, union))
+    insert(connection, written, "meta", [("replaced", " ".join(sorted(replaced)))] if replaced else [])
+    write_runs(connection, written, union)
+    write_files(connection, written, union, write_contexts(connection, written, union))
     schema.create_indexes(connection)
     connection.execute("COMMIT")
-    return n_malformed
+    return written
 
 
-def write_runs(connection: Connection, union: Union) -> None:
+def write_runs(connection: Connection, written: Written, union: Union) -> None:
     """Fill run, setting and process."""
     runs = sorted((started, run_id, settings) for run_id, (started, settings) in union.runs.items())
     ids = {run_id: id for id, (_, run_id, _) in enumerate(runs, 1)}
-    insert(connection, "run", ((ids[run_id], run_id, started) for started, run_id, _ in runs))
+    insert(connection, written, "run", ((ids[run_id], run_id, started) for started, run_id, _ in runs))
     insert(
         connection,
+        written,
         "setting",
         (
             (ids[run_id], position, key, value)
@@ -73,27 +91,28 @@ def write_runs(connection: Connection, union: Union) -> None:
         )
         for one in union.processes.values()
     )
-    insert(connection, "process", ((id, *process) for id, process in enumerate(processes, 1)))
+    insert(connection, written, "process", ((id, *process) for id, process in enumerate(processes, 1)))
 
 
-def write_contexts(connection: Connection, union: Union) -> list[int]:
+def write_contexts(connection: Connection, written: Written, union: Union) -> list[int]:
     """Fill context.  Returns the ids of the contexts, in the union's order."""
     contexts = sorted(union.contexts)
-    insert(connection, "context", ((id, *context) for id, context in enumerate(contexts, 1)))
+    insert(connection, written, "context", ((id, *context) for id, context in enumerate(contexts, 1)))
     ids = dict(zip(contexts, range(1, len(contexts) + 1), strict=True))
     return [ids[context] for context in union.contexts]
 
 
-def write_files(connection: Connection, union: Union, context_ids: list[int]) -> int:
-    """Fill file, code, pattern and hit.  Returns how many code objects were left out."""
+def write_files(connection: Connection, written: Written, union: Union, context_ids: list[int]) -> None:
+    """Fill file, code, pattern and hit."""
     codes: Rows = []
     patterns: Rows = []
     hits: Rows = []
-    code_id = pattern_id = n_malformed = 0
+    code_id = pattern_id = 0
     newest = union.newest()
     codes_of = union.codes_of_revisions()
     insert(
         connection,
+        written,
         "file",
         (
             (id, path_value(path), hash, union.recorded[revision])
@@ -105,7 +124,7 @@ def write_files(connection: Connection, union: Union, context_ids: list[int]) ->
             try:
                 lines, sites, _ = decode_shape(key[-1])
             except ValueError:  # a forgery: reading a recording checks but the counts
-                n_malformed += 1
+                written.n_malformed += 1
                 continue
             code_id += 1
             codes.append((code_id, file_id, *key[1:], json_text(lines), json_text(sites)))
@@ -117,21 +136,20 @@ def write_files(connection: Connection, union: Union, context_ids: list[int]) ->
                 patterns.append((pattern_id, code_id, bits))
                 hits.extend((pattern_id, context) for context in sorted(contexts_of[bits]))
             if len(codes) + len(hits) > BATCH:
-                insert_all(connection, codes, patterns, hits)
-    insert_all(connection, codes, patterns, hits)
-    return n_malformed
+                insert_all(connection, written, codes, patterns, hits)
+    insert_all(connection, written, codes, patterns, hits)
 
 
-def insert_all(connection: Connection, codes: Rows, patterns: Rows, hits: Rows) -> None:
+def insert_all(connection: Connection, written: Written, codes: Rows, patterns: Rows, hits: Rows) -> None:
     """Insert code objects and what belongs to them, and empty the lists."""
     for table, rows in ("code", codes), ("pattern", patterns), ("hit", hits):
-        insert(connection, table, rows)
+        insert(connection, written, table, rows)
         rows.clear()
 
 
-def insert(connection: Connection, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+def insert(connection: Connection, written: Written, table: str, rows: Iterable[tuple[object, ...]]) -> None:
     places = ", ".join("?" * N_COLUMNS[table])
-    connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+    written.n_rows[table] += connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows).rowcount
 
 
 def path_value(path: bytes) -> str | bytes:
