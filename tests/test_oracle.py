@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from oracle.check import JIT, NO_JIT, Oracle
 from oracle.differences import differences
+from oracle.measured import NO_RULES, figures
+from oracle.peers import texts
 from oracle.search import search
+
+from covcore.analysis.project import analyse_all
+from covcore.store.loading import load
 
 SHARDS = 12
 PROGRAMS = 3000 // SHARDS  # of each version of Python; `make oracle N=200000` runs any number
@@ -24,6 +32,49 @@ def test_generated_programs(shard: int) -> None:
     jit = JIT if HAS_JIT and shard == 0 else NO_JIT
     failure = search(PROGRAMS, SEED + shard, jit)
     assert failure is None, f"seed {SEED + shard}, environment {jit}: {failure}"
+
+
+# ---- by way of the command and the database
+
+DRIVER = """
+import gc, sys, warnings
+from pathlib import Path
+from oracle.support import Support, execute
+gc.disable()
+warnings.simplefilter("ignore")
+sys.unraisablehook = lambda unraisable: None
+kept = []
+for path in sorted(Path(sys.argv[1]).glob("*.py")):
+    kept.append(Support(int(path.stem.partition("_")[2])))
+    execute(path.read_text(), str(path), kept[-1])
+"""
+
+
+def test_from_the_command_to_the_report(tmp_path: Path) -> None:
+    """Programs measured by `covcore run`, all in one process; the report is made from the database."""
+    programs = {f"program{number:03}_{run[1]}": run for number, run in enumerate(texts(80, SEED))}
+    source = tmp_path / "source"
+    source.mkdir()
+    for name, (text, _) in programs.items():
+        (source / f"{name}.py").write_text(text)
+    (tmp_path / "driver.py").write_text(DRIVER)
+    data = tmp_path / "data"
+    command = [sys.executable, "-m", "covcore", "run", f"--source={source}", f"--data={data}", "driver.py", str(source)]
+    tests = Path(__file__).parent
+    environment = {"PYTHONPATH": f"{tests}{os.pathsep}{tests.parent}", "PATH": ""}
+    subprocess.run(command, cwd=tmp_path, check=True, env=environment, capture_output=True)
+
+    with load(str(data)) as database:
+        results = {Path(each.path).stem: each.result for each in analyse_all(database, NO_RULES, lambda path: True)}
+
+    with Oracle() as oracle:
+        for name, run in programs.items():
+            truth, said = oracle.observe(*run)
+            result = results[name]
+            assert differences(truth, said) == []
+            assert result is not None
+            assert {key: value for key, value in said.items() if key in figures(result)} == figures(result), run[0]
+    assert results.keys() == programs.keys()
 
 
 # ---- defects planted into what covcore says: each must be seen

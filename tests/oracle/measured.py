@@ -10,7 +10,7 @@ from typing import Any
 from covcore import _reader, _tracer
 from covcore.analysis.codes import recorded
 from covcore.analysis.exclusions import Rules
-from covcore.analysis.file import analyse
+from covcore.analysis.file import FileResult, analyse
 from covcore.store.shapes import either, flags
 from oracle.support import Support, execute
 
@@ -68,11 +68,15 @@ def reported(recording: _reader.Recording, text: str) -> dict[str, Any]:
         for number, (_, first_line, _, qualname, shape) in enumerate(recording["codes"])
         if number in bits
     ]
-    result = analyse(text, ran, NO_RULES)
-    branches = [(line, to) for line, targets in result.branches.items() for to in targets]
-    missed = {(line, to) for line, targets in result.missing_branches.items() for to in targets}
+    return figures(analyse(text, ran, NO_RULES))
+
+
+def figures(result: FileResult) -> dict[str, Any]:
+    """What of a report's figures is compared, as JSON would give it."""
+    branches = [[line, to] for line, targets in result.branches.items() for to in targets]
+    missed = [[line, to] for line, targets in result.missing_branches.items() for to in targets]
     return {
-        "statements": result.statements,
+        "statements": list(result.statements),
         "run": [line for line in result.statements if line not in set(result.missing)],
         "branches": branches,
         "taken": [branch for branch in branches if branch not in missed],
