@@ -21,7 +21,7 @@ from typing import NamedTuple
 from covcore.analysis import mcdc
 from covcore.analysis.codes import Code
 from covcore.analysis.mcdc import Decision
-from covcore.analysis.operands import ASYNC_LOOPS, LOOPS, TESTS, Operand, Operands, Place, is_constant, may_fold
+from covcore.analysis.operands import ASYNC_LOOPS, LOOPS, TESTS, Operand, Operands, Place
 
 IF_FALSE, IF_TRUE, IF_NONE, IF_NOT_NONE = range(4)  # kinds of sites: src/sites.h
 FAMILIES = [TESTS, TESTS, TESTS, TESTS, LOOPS, -1, ASYNC_LOOPS]  # by kind; an `async for` statement is a branch alone
@@ -89,7 +89,7 @@ def find(codes: Sequence[Code], tree: ast.Module, text: str, counts: Callable[[i
     source = _Source(text)
     for place, expected in operands.at.items():
         for operand in expected:
-            if operand.found and not is_constant(operand.node) and counts(operand.node.lineno):
+            if operand.found and not operand.may_fold and counts(operand.node.lineno):
                 conditions.append((source.condition(operand, place[-1]), operand))
     conditions.sort(key=lambda pair: pair[0][:4])
     return _with_decisions(conditions, operands, source)
@@ -132,7 +132,7 @@ class _Sites:
 def _join(expected: Sequence[Operand], actual: Sequence[tuple[int, bool, bool]]) -> None:
     """Note in operands what the sites of one code object say: any number of times all operands, in order."""
     if len(actual) % len(expected):
-        expected = [operand for operand in expected if not may_fold(operand.node)]
+        expected = [operand for operand in expected if not operand.may_fold]
         if not expected or len(actual) % len(expected):
             return
     for number, (kind, left, right) in enumerate(actual):
@@ -171,7 +171,7 @@ class _Source:
         """An expression on one line; as it is written if it stands on one."""
         text = self._lines[line - 1]
         text = text[column:end_column] if text.isascii() else text.encode()[column:end_column].decode()
-        if line != end_line or text.count("(") != text.count(")"):  # a link begins or ends within brackets
+        if line != end_line or (isinstance(node, ast.Compare) and ")" in text):  # a link may begin within brackets
             text = ast.unparse(node)
         text = " ".join(text.split())
         return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"

@@ -33,10 +33,11 @@ class Operand:
         by_true, by_false: arms of other sites that make its site true or false without asking it: in `(a if b else c
             and d) or e`, a false c jumps past the site at which the ternary is tested.
         hits: whether its site was true, and false.
+        may_fold: it is constant in part, so that its site, if any, may test something else: nothing is said of it.
         found: whether there is such a site.
     """
 
-    __slots__ = ("by_false", "by_true", "found", "hits", "inverted", "kind", "link", "node")
+    __slots__ = ("by_false", "by_true", "found", "hits", "inverted", "kind", "link", "may_fold", "node")
 
     def __init__(
         self, node: ast.expr, kind: str, link: int = -1, inverted: bool = False, by_true: Arms = (), by_false: Arms = ()
@@ -48,6 +49,7 @@ class Operand:
         self.by_true = by_true
         self.by_false = by_false
         self.hits = [False, False]
+        self.may_fold = False
         self.found = False
 
     def outcomes(self) -> tuple[bool, bool]:
@@ -200,7 +202,7 @@ class Operands:
                 return self._inverse(node.operand)
             case ast.IfExp():
                 self._decision(node.test)
-                values = [self._value(node.body, following), self._value(node.orelse, following)]
+                values = [self._value(node.body), self._value(node.orelse, following)]  # from the body it jumps there
                 true = tuple(arm for value in values if value for arm in value.true)
                 false = tuple(arm for value in values if value for arm in value.false)
                 return Value(true, false, node, False, true, false)
@@ -239,6 +241,7 @@ class Operands:
             value = self._value(part, test) or Value((), (), part, False, (), ())
             if not is_constant(part):
                 operand = self._add(place, Operand(value.node, "operand", -1, *value[3:]))
+                operand.may_fold = may_fold(part)
                 arms += (*(value.true if decides else value.false), (operand, decides))
         last = self._value(node.values[-1], following) or Value((), (), node.values[-1], False, (), ())
         true, false = (arms, ()) if decides else ((), arms)
@@ -251,15 +254,15 @@ class Operands:
         value: ast.expr | None,
     ) -> None:
         """value: of a dict, whose key is the element"""
-        end = _place(value or element)
-        place = (element.lineno, element.col_offset, *end[2:])
+        first = _place(element)
+        last = (*first[:2], *_place(value or element)[2:])
         for part in node.generators:
             self._values(part.iter)
             loop = Operand(part.iter, "loop")
             self._add((*_place(node)[:4], ASYNC_LOOPS) if part.is_async else (*_place(part.iter)[:4], LOOPS), loop)
             self._values(part.target)
             for test in part.ifs:
-                self._decision(test, place)
+                self._decision(test, last if part is node.generators[-1] else first)
         self._values(element, value)
 
     # ---- expressions that are tested, to jump
@@ -299,10 +302,11 @@ class Operands:
             case _:
                 self._values(node)
                 if not is_constant(node):
-                    self._add_leaf(exit, Operand(node, kind))
+                    self._add_leaf(exit, Operand(node, kind)).may_fold = may_fold(node)
 
-    def _add_leaf(self, exit: Place | None, operand: Operand) -> None:
-        self.leaves[id(operand.node), operand.link] = self._add(exit or _place(operand.node), operand)
+    def _add_leaf(self, exit: Place | None, operand: Operand) -> Operand:
+        self.leaves[id(operand.node), operand.link] = operand
+        return self._add(exit or _place(operand.node), operand)
 
     def _add(self, place: Place, operand: Operand) -> Operand:
         self._new.append((place, operand))
