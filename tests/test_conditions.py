@@ -121,7 +121,14 @@ def has_constant_operand(node: ast.AST) -> bool:
             operands = [test]
         case _:
             return False
-    return any(isinstance(it, ast.Constant) or (isinstance(it, ast.Name) and it.id == "__debug__") for it in operands)
+    return any(map(is_constant, operands))
+
+
+def is_constant(node: ast.AST) -> bool:
+    match node:
+        case ast.Tuple() | ast.BinOp() | ast.UnaryOp() | ast.Subscript():
+            return all(is_constant(part) for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr))
+    return isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id == "__debug__")
 
 
 def check_all(texts: Sequence[str]) -> list[FileResult]:
