@@ -150,18 +150,19 @@ def covcore(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 def on_a_terminal(
     arguments: list[str], folder: Path, environment: dict[str, str] | None = None, prelude: str = ""
 ) -> str:
-    """What a command writes if its output is a terminal; prelude: Python code that runs before it."""
-    outside, inside = pty.openpty()
+    """What a command writes if its output and its errors go to a terminal.
+
+    Args:
+        arguments: of the command.
+        folder: to run it in.
+        environment: what is else than in that of the tests.
+        prelude: Python code that runs before the command.
+    """
+    ours = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    whole = ours | {"TERM": "xterm-256color", "COLUMNS": "100", "PYTHONIOENCODING": "utf-8"} | (environment or {})
     code = f"import sys\n{prelude}\nfrom covcore.cli import main\nsys.exit(main({arguments!r}))"
-    environment = {**(os.environ if environment is None else environment)}
-    environment = {"TERM": "xterm-256color", "COLUMNS": "80", "PYTHONIOENCODING": "utf-8"} | environment
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        stdout=inside,
-        stderr=inside,
-        env={**environment, "TERM": "xterm-256color"},
-    )
+    outside, inside = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=folder, stdout=inside, stderr=inside, env=whole)
     os.close(inside)
     shown = b""
     with contextlib.suppress(OSError):  # the other end is closed
@@ -290,3 +291,64 @@ def test_code_without_a_file(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert re.findall(r"^\S+", done.stdout, re.MULTILINE)[2:3] == ["program.py"]
+
+
+# ---- a terminal
+
+
+HIDE_RICH = "sys.modules['rich'] = None"
+
+
+def test_colours_on_a_terminal(project: Path) -> None:
+    shown = on_a_terminal(["report", "-m", "--skip-covered"], project)
+
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert re.search(r"\x1b\[31m0%\x1b\[0m", shown)  # red
+    assert re.findall(r"^ *(\S+\.py|TOTAL) .*?([0-9]+%)", plain, re.MULTILINE) == [
+        ("package/unused.py", "0%"),
+        ("program.py", "67%"),
+        ("TOTAL", "57%"),
+    ]
+    assert "4, 6" in plain
+    assert "1 file skipped due to complete coverage." in plain
+
+
+@pytest.mark.parametrize(
+    ("environment", "prelude"),
+    [({"NO_COLOR": "1"}, ""), ({"TERM": "dumb"}, ""), ({}, HIDE_RICH)],
+    ids=["NO_COLOR", "dumb", "no rich"],
+)
+def test_a_terminal_without_colours(project: Path, environment: dict[str, str], prelude: str) -> None:
+    shown = on_a_terminal(["report", "-m"], project, environment, prelude)
+
+    assert shown.replace("\r\n", "\n") == covcore("report", "-m", folder=project).stdout
+
+
+def test_a_pipe_gets_plain_text(project: Path) -> None:
+    command = [sys.executable, "-m", "covcore", "report"]
+    environment = {**os.environ, "FORCE_COLOR": "1", "TERM": "xterm-256color"}
+    done = subprocess.run(command, cwd=project, capture_output=True, env=environment)
+
+    assert b"\x1b" not in done.stdout
+
+
+SLOW = """
+import time
+from covcore.report import results
+analyse_all = results.analyse_all
+def slowly(*arguments):
+    end = time.monotonic() + 1.8
+    while time.monotonic() < end:
+        time.sleep(0.1)
+    return analyse_all(*arguments)
+results.analyse_all = slowly
+"""
+
+
+def test_a_sign_of_life_on_a_terminal(project: Path) -> None:
+    shown = on_a_terminal(["report"], project, {"NO_COLOR": "1"}, SLOW)
+
+    signs = re.findall(r"\r(covcore: analysing, [0-9]+ s)", shown)
+    assert signs and signs[0] == "covcore: analysing, 1 s"
+    assert shown.rpartition("\r" + " " * len(signs[-1]) + "\r")[2].startswith("Name")  # it is gone when the table comes
+    assert "analysing" not in on_a_terminal(["report"], project, {"NO_COLOR": "1"})
