@@ -604,13 +604,39 @@ class Writer:
         for number in range(self.number(1, 3)):
             kind = self.pick(["def", "def", "generator", "async", "agen"])
             parts.append(self.defined(top, kind, f"f{number}", depth=3))
-            if self.chance(3):
-                parts.append(f"mark('{'ABA'[number]}')\ncall(f0, 2)")
+            if kind == "generator":
+                parts.append(f"keep(f{number})")
+            if self.chance(2):
+                parts.append(self.sleeper())
+            if self.chance(2):
+                parts.append(f"mark('{'ABA'[number]}')\nresume()\ncall(f0, 2)")
             if self.chance(2):
                 parts.append(self.statement(top))
         if self.chance(6):
             parts.append(self.hot())
         return "\n".join(parts) + "\n"
+
+    def sleeper(self) -> str:
+        """Generators that sleep in the middle of a line."""
+        name = self.name("s")
+        body = self.pick(
+            [
+                "while True: yield a",
+                "for i in range(9): yield i if i % 2 else b",
+                "while a < 9: a += 1; yield a",
+                "for i in items(): yield i; yield b",
+                "return [(yield a), (yield b)] if a else (yield b)",
+                "yield from (i for i in range(9) if i % 2)",
+            ]
+        )
+        return self.pick(
+            [
+                f"def {name}(a, b):\n    {body}\nkeep({name})",
+                "keep(i for i in range(9) if i % 2)",
+                "keep(\n    (i, j)\n    for i in range(3)\n    for j in range(i) if c())",
+                f"def {name}(a, b): yield a; yield b; yield\nkeep({name})",
+            ]
+        )
 
     def hot(self) -> str:
         """A function whose loops the JIT takes note of where HOT is large; it draws nothing from the stream."""

@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-SHARD = 500  # programs of one seed
+SHARD = 250  # programs of one seed
 HAS_JIT = hasattr(sys, "_jit") and sys._jit.is_available()
 
 

@@ -117,6 +117,7 @@ class Support:
     def __init__(self, seed: int, rounds: int = ROUNDS, switch: Callable[[str], object] = str) -> None:
         self.rounds = rounds
         self.globals: dict[str, Any] = {}
+        self.asleep: list[GeneratorType[Any, Any, Any]] = []
         self.state = seed * 2 + 1
         self.total = TOTAL
         self.fuel = 2 * PER_CALL
@@ -247,6 +248,27 @@ class Support:
                 if self.depth == 0:
                     self.fuel = kept
 
+    def keep(self, thing: Any) -> None:
+        """Begin a generator, or what a function makes, and leave it asleep; in a later context resume() goes on with it."""
+        try:
+            generator = thing if isinstance(thing, GeneratorType) else thing(self.draw(3), self.draw(3))
+            if isinstance(generator, GeneratorType):
+                self.asleep.append(generator)
+                self.show(next(generator, "over"))
+        except ENDINGS as error:
+            self.show(type(error).__name__)
+
+    def resume(self) -> None:
+        """Let each generator that is asleep go on by a step or two, or throw something into it."""
+        for generator in self.asleep:
+            try:
+                for _ in range(self.draw(2) + 1):
+                    self.show(next(generator, "over"))
+                if self.draw(4) == 0:
+                    self.show(generator.throw(ValueError))
+            except ENDINGS as error:
+                self.show(type(error).__name__)
+
     def drive(self, thing: object) -> object:
         """The result of a call; of a generator or coroutine what comes of running it."""
         if isinstance(thing, CoroutineType):
@@ -308,7 +330,7 @@ class Support:
 
     def namespace(self, path: str) -> dict[str, Any]:
         """The globals of a program."""
-        helpers = "c n v items pairs boom group cm steps wait deco show look mark call drive asteps"
+        helpers = "c n v items pairs boom group cm steps wait deco show look mark call keep resume drive asteps"
         names: dict[str, Any] = {name: getattr(self, name) for name in helpers.split()}
         names |= {"Oops": Oops, "Point": Point, "TYPE_CHECKING": False, "HOT": self.rounds}
         return {"__name__": "__main__", "__file__": path, **names}
