@@ -1059,6 +1059,183 @@ def f(x):
     return g
 f(0)(0)
 """,
+    "try in loops, all ways out": """
+def f(x):
+    for i in x:  #> 3 20
+        try:
+            if i == 1:  #> 5 6
+                break
+            if i == 2:  #> 7 8
+                continue
+            if i == 3:  #> 9 10
+                return i
+            1 / i
+        except ZeroDivisionError:
+            if not x[0]:  #> 13 !18
+                continue
+        else:  #.
+            if i == 4:  #> 16 !18
+                break
+        finally:  #.
+            i += 1
+    else:  #.
+        x = 0
+    while x:  #> 22 30
+        try:
+            x = x[1:]
+        except TypeError:  #-
+            break  #-
+        else:  #.
+            continue
+        finally:  #.
+            i = 0
+    return x
+f([])
+f([0])
+f([2, 1, 5])
+f([4])
+f([3])
+""",
+    "except group in a loop": """
+def f(x):
+    for i in x:  #> 3 16
+        try:
+            if i:  #> 5 13
+                raise ExceptionGroup("", [ValueError(), TypeError()])
+        except* ValueError as group:
+            if group.exceptions:  #> 8 !9
+                i = 2
+        except* (TypeError,
+                 KeyError):  #.
+            i = 3
+        else:  #.
+            i = 4
+        finally:  #.
+            i = 5
+    return i
+f([0, 1])
+""",
+    "f-strings and t-strings": '''
+def f(x):
+    if f"{x}" and t"{x}":  #> 3 !4
+        y = f"{x if x else 0!r:>{x}}"
+    for z in (f"{x}"  #> 6 9
+              f"{y}",):  #.
+        t"{z} {
+            x or y
+        }"
+    if f"{'' if x else 'a'}": y = f"""
+        {x
+         }"""
+    return t"{f"{y!r}"}"
+f(1)
+#7 .
+#8 .
+#10 .
+#11 .
+''',
+    "async with over several lines": """
+import asyncio, contextlib
+@contextlib.asynccontextmanager
+async def suppress():
+    try:
+        yield
+    except ValueError:
+        pass
+async def f(x):
+    async with (
+        suppress() as a,  #.
+        suppress(),  #.
+    ):  #.
+        if x:  #> 14 15
+            raise ValueError
+        x = 1
+    while True:
+        async with suppress():
+            if x:  #> 19 !20
+                break
+            return 2  #-
+    async with suppress():
+        async for i in g():  #> 23 !25
+            if i:  #> 22 24
+                raise ValueError
+    return x
+async def g():
+    for i in (0, 1):  #> !exit 28
+        yield i
+asyncio.run(f(0))
+asyncio.run(f(1))
+""",
+    "annotated classes that end in a branch": """
+import dataclasses
+@dataclasses.dataclass
+class A:
+    x: int  #.
+    def f(self): return 1  #> !-5 -2
+class B:
+    x: int = 1
+    for i in (0,):  #> exit 9
+        pass
+class C[T]:
+    x: T  #.
+    if B:  #> !exit 13
+        y = 1
+@dataclasses.dataclass(
+    order=True)  #.
+class D:
+    x: int  #.
+    match 1:
+        case 1:  #> !exit 20
+            z = 1
+A(1)
+""",
+    "lambdas and generators in headers": """
+import functools
+def d(*a):
+    return lambda f: f
+@d(lambda x: x if x else 1, [i for i in (1,) if i])
+def f(x=lambda: 1 or 2, *y, z=any(i for i in (0, 1))):
+    for i in (j for j in x() if j): y += (i,)
+    while (lambda: not y)(): return (  #> !exit 9
+        yield from ())  #.
+    with (functools.partial(open, "/dev/null") if y else f)() as w: pass
+    return (yield z)
+f(lambda: [1])
+list(f(lambda: [0, 1]))
+""",
+    "match in a loop": """
+def f(x):
+    for i in x:  #> 3 14
+        match i:
+            case [1, *rest] | [*rest, 2] if len(rest) > 1:  #> 5 6
+                continue
+            case {"a": (int() | str()) as a, **rest} if (b := a): break  #> 7 15
+            case [[x0, y0], str(z0)] | (y0, x0, z0):  #> 8 9
+                return x0
+            case complex(real=0.0, imag=y0) if not y0 or y0 > 1: pass  #> 2 10
+            case _ if i:  #> 11 12
+                if i == 9: return  #> exit 2
+            case _: i = 0
+    else:  #.
+        return 1
+    return 2
+f([[1, 2, 3], 0j, 5j, 7])
+f([{"a": 1}])
+f([[[1, 2], ""]])
+f([0])
+f([9])
+""",
+    "deleting, global and nonlocal on one line": """
+x = 1; del x
+def f():
+    global x; x = 1
+    def g(): nonlocal y; del y  #> exit 5
+    y = 2
+    if x: del x; x = 2
+    g()
+    for (x) in (): del x
+f()
+""",
     "code that never runs": """
 def f(x):
     if x:  #-> !3 !4

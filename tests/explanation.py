@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+from itertools import pairwise
 
 
 def of_statement(text: str, line: int) -> str | None:
@@ -45,6 +46,8 @@ def of_branches(text: str, line: int, theirs: AbstractSet[int], ours: AbstractSe
     """Why the possible branches from the line are not the same; theirs, ours: where they lead to."""
     if not ours:
         return of_no_branches(text, line)
+    if ours - theirs and ours - theirs <= set(next_except_stars(text, line)):
+        return "after-except-star"
     for node in clauses(text):
         if node.finalbody[0].lineno <= line <= (node.end_lineno or 0) and theirs < ours:
             return "exits-through-finally"
@@ -93,6 +96,15 @@ def clauses(text: str) -> Iterator[ast.Try | ast.TryStar]:
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Try | ast.TryStar) and node.finalbody:
             yield node
+
+
+def next_except_stars(text: str, line: int) -> Iterator[int]:
+    """The line of the `except*` that follows the one whose body the line stands in."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.TryStar):
+            for handler, following in pairwise(node.handlers):
+                if handler.lineno < line <= (handler.end_lineno or 0):
+                    yield following.lineno
 
 
 def is_left_within(node: ast.Try | ast.TryStar, text: str, line: int) -> bool:

@@ -81,6 +81,8 @@ DIFFERENT = {
     "one-line definitions with a docstring": {"docstring-on-header-line"},
     "partly constant tests": {"partly-constant-test"},
     "while 1 with else": {"else-of-endless-loop"},
+    "except group in a loop": {"after-except-star"},
+    "annotated classes that end in a branch": {"end-of-class-with-annotations"},
     "type parameters and aliases": {"end-of-class-with-annotations", "one-line-generic-function"},
 }
 
