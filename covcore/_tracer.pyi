@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
+def note(path: str, words: tuple[str | bytes | int, ...], /) -> None:
+    """Append a note to another process's notes, if they are there; what fails is let be."""
+
 class Tracer:
     """Records the lines and arcs of this interpreter's code objects.  At most one is started at a time."""
 
@@ -32,6 +35,19 @@ class Tracer:
     @property
     def error(self) -> str | None:
         """What stopped recording early, in one line, or None."""
+
+    def begin_own(self) -> None:
+        """In a forked child that measures on: open a recording of its own; else nothing.  What fails is in `error`."""
+
+    def watch(self) -> None:
+        """Until stop() take notes on the processes that this one starts and signals: covcore/store/children.py."""
+
+    def note(self, words: tuple[str | bytes | int, ...], /) -> None:
+        """Take a note; what fails is let be."""
+
+    @property
+    def path(self) -> str:
+        """The path of the recording without the number of a segment; "" if nothing is recorded."""
 
     def counts(self) -> dict[str, int]:
         """files, codes, arcs, unknown (events that fit no slot), arc_bytes (memory of the arc set)."""

@@ -138,15 +138,22 @@ keep_shape(Tracer *self, code_state *state, const shape *full)
     return 0;
 }
 
+int
+keeping_begin_own(Tracer *self)
+{
+    if (recording_ready(&self->recording)) {
+        return 0;
+    }
+    recording_abandon(&self->recording);  // it is the parent's
+    return keeping_begin(self) < 0 ? -1 : 0;
+}
+
 /* Makes sure that the recording is this process's own and knows the code object, and that we know its shape. */
 int
 keeping_code(Tracer *self, code_state *state)
 {
-    if (!recording_ready(&self->recording)) {  // a forked child: the recording is its parent's
-        recording_abandon(&self->recording);
-        if (keeping_begin(self) < 0) {
-            return -1;
-        }
+    if (keeping_begin_own(self) < 0) {
+        return -1;
     }
     if (state->generation == self->generation) {
         return 0;

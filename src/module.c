@@ -60,6 +60,7 @@ static PyObject *
 Tracer_stop(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     Tracer *self = (Tracer *)op;
+    children_unwatch(self);
     if (self->started) {
         self->started = false;
         forget_active(op);
@@ -155,6 +156,37 @@ Tracer_switch_context(PyObject *op, PyObject *args)
 }
 
 static PyObject *
+Tracer_begin_own(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    Tracer *self = (Tracer *)op;
+    if (self->started && !self->failed && keeping_begin_own(self) < 0) {
+        tracer_fail(self);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+Tracer_watch(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    if (((Tracer *)op)->started && children_watch((Tracer *)op) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+Tracer_note(PyObject *op, PyObject *words)
+{
+    return children_note((Tracer *)op, words);
+}
+
+static PyObject *
+Tracer_get_path(PyObject *op, void *Py_UNUSED(closure))
+{
+    return children_path((Tracer *)op);
+}
+
+static PyObject *
 Tracer_counts(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     Tracer *self = (Tracer *)op;
@@ -234,6 +266,7 @@ Tracer_dealloc(PyObject *op)
     PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
     forget_active(op);
+    children_unwatch(self);
     (void)Tracer_clear(op);
     monitoring_clear(&self->monitoring);
     Py_CLEAR(self->decisions);
@@ -299,12 +332,18 @@ static PyMethodDef Tracer_methods[] = {
     {"restart", Tracer_restart, METH_NOARGS, PyDoc_STR("restart($self, /)\n--\n\nArm again whatever of ours was silenced.")},
     {"switch_context", Tracer_switch_context, METH_VARARGS,
      PyDoc_STR("switch_context($self, static, test, phase, /)\n--\n\nRecord from here on under another context.")},
+    {"begin_own", Tracer_begin_own, METH_NOARGS,
+     PyDoc_STR("begin_own($self, /)\n--\n\nIn a forked child: begin a recording of its own.")},
+    {"watch", Tracer_watch, METH_NOARGS,
+     PyDoc_STR("watch($self, /)\n--\n\nTake notes on the processes that this one starts.")},
+    {"note", Tracer_note, METH_O, PyDoc_STR("note($self, words, /)\n--\n\nTake a note.")},
     {"counts", Tracer_counts, METH_NOARGS, PyDoc_STR("counts($self, /)\n--\n\nWhat was recorded, in numbers.")},
     {0},
 };
 
 static PyGetSetDef Tracer_getset[] = {
     {"started", Tracer_get_started, NULL, PyDoc_STR("Whether it measures."), NULL},
+    {"path", Tracer_get_path, NULL, PyDoc_STR("The recording's path without the number of a segment, or \"\"."), NULL},
     {"error", Tracer_get_error, NULL, PyDoc_STR("What stopped recording early, or None."), NULL},
     {0},
 };
@@ -382,6 +421,7 @@ static PyModuleDef module_definition = {
     .m_name = "covcore._tracer",
     .m_doc = PyDoc_STR("covcore's tracer on sys.monitoring."),
     .m_size = sizeof(module_state),
+    .m_methods = children_methods,
     .m_slots = module_slots,
     .m_traverse = module_traverse,
     .m_clear = module_clear,

@@ -3,6 +3,7 @@
  *   module.c     the Python face: the type Tracer, start, stop, switch of context
  *   tracer.c     events: discovery, arming, callbacks, hits
  *   keeping.c    what goes into the recording, and when a process begins one of its own
+ *   children.c   notes on the processes that this one starts
  *
  * All of it runs with the GIL held. */
 #ifndef COVCORE_TRACER_H
@@ -96,5 +97,23 @@ int keeping_context(Tracer *self);
 /* Makes sure that the recording is this process's own and knows the code object, and that we know its shape.
  * 0, or -1 likewise. */
 int keeping_code(Tracer *self, code_state *state);
+
+/* In a forked child: opens a recording of its own, if it has none yet.  0, or -1 as keeping_begin. */
+int keeping_begin_own(Tracer *self);
+
+/* ---- children.c ---- */
+
+/* Has notes taken on what this tracer's process starts and signals, until it is told otherwise.  0, or -1 with an
+ * exception. */
+int children_watch(Tracer *self);
+void children_unwatch(Tracer *self);
+
+/* Takes a note of a tuple of words.  None, or NULL with an exception. */
+PyObject *children_note(Tracer *self, PyObject *words);
+
+/* The path of the recording without the number of a segment ("" if there is none), or NULL with an exception. */
+PyObject *children_path(Tracer *self);
+
+extern PyMethodDef children_methods[];
 
 #endif

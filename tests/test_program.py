@@ -48,6 +48,7 @@ print(sys.gettrace(), sys.getprofile(), threading.enumerate(), len(traceback.for
 
 PROCESS = """
 import faulthandler, gc, locale, os, signal, sys
+run = os.environ.pop("COVCORE_RUN", "")  # the one thing that may be seen
 print(sorted(os.listdir("/proc/self/fd")), dict(os.environ), os.getcwd(), sorted(os.listdir()))
 print([signal.getsignal(number) for number in signal.valid_signals() if number not in (signal.SIGKILL, signal.SIGSTOP)])
 print(gc.isenabled(), gc.get_threshold(), sys.getrecursionlimit(), sys.getswitchinterval(), locale.setlocale(locale.LC_ALL))

@@ -11,7 +11,7 @@ from covcore.globs import compile_pattern, matches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from importlib.machinery import ModuleSpec
 
     from covcore.config import Settings
@@ -21,6 +21,7 @@ INSTALLED = ("/site-packages/", "/dist-packages/")
 HERE = os.path.dirname(os.path.abspath(__file__))  # covcore/measure, which must not measure itself
 OURS = tuple({HERE + "/", os.path.realpath(HERE) + "/"})
 PACKAGES = tuple(os.path.dirname(folder[:-1]) + "/" for folder in OURS)
+PACKAGES += tuple(f"{os.path.dirname(folder[:-1])}/plugin/" for folder in PACKAGES)  # where they lie in the source tree
 
 
 class Source:
@@ -43,6 +44,7 @@ class Filter:
     """What --source, --include and --omit say, for one process.
 
     sources: the items of --source; a name that leads to several folders has several
+    on_subprocess: called when the module subprocess is met
     """
 
     def __init__(self, settings: Settings, main: str = "") -> None:
@@ -57,6 +59,7 @@ class Filter:
         scripts = f"{sys.prefix}/bin/"
         self.scripts = scripts if sys.prefix != sys.base_prefix else ""
         self.unmatched = {source.name for source in self.sources}  # items in which nothing was measured yet
+        self.on_subprocess: Callable[[], None] | None = None
 
     def decide(self, filename: str) -> str | None:
         """Say under which absolute path a file is measured; None: it is not.
@@ -65,6 +68,8 @@ class Filter:
         """
         if not filename or filename[0] == "<" or "\0" in filename:
             return None  # <string>, <frozen os>, <stdin>, ...
+        if self.on_subprocess is not None and filename.endswith("/subprocess.py"):
+            self.on_subprocess()
         path = self.canonical(filename)
         if not self._is_python(path) or path.startswith(OURS):
             return None

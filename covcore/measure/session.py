@@ -5,6 +5,7 @@ import sys
 
 from covcore.config import read_settings
 from covcore.errors import CovcoreError, say
+from covcore.measure import children
 from covcore.measure.filters import Filter
 from covcore.measure.quiet import quiet, undisturbed
 from covcore.store.header import check_header
@@ -47,6 +48,8 @@ class Session:
     has_measured: code was measured where this process's tracer does not count it: in a worker, or before a pause
     contexts_by: who switches its contexts; a pytest that runs inside of another's test leaves them alone
     report: what finish() published
+    notes: the path of the notes on the processes that this one starts
+    outer_run: what the environment said of the run that this session takes the process from
     """
 
     def __init__(self, settings: Settings, line: Sequence[str], command: str, main: str = "") -> None:
@@ -58,8 +61,8 @@ class Session:
 
         Raises CovcoreError if the data path can be neither used nor replaced.
         """
-        check_header(settings.data_path)
         self.settings = settings
+        self.check_data()
         self.line = line
         self.command = command
         self.filter = Filter(settings, main)
@@ -71,16 +74,25 @@ class Session:
         self.has_measured = False
         self.report: PublishReport | None = None
         self.undisturbed = undisturbed(self.filter.standard)
+        self.notes = ""
+        self.outer_run: str | None = None
+
+    def check_data(self) -> None:
+        """Raise CovcoreError if the data path can be neither used nor replaced."""
+        check_header(self.settings.data_path)
 
     def start(self) -> None:
         """Begin to measure.
 
         Where nothing can be recorded beside the data path, a fallback is used and a warning names it.
         Raises CovcoreError if a session is under way, or if other tools leave no tool id of sys.monitoring.
+        A child's session is no such: who asks for one of his own gets it.
         """
         global _current
         from covcore._tracer import Tracer
 
+        if isinstance(_current, ChildSession):
+            _current.finish()
         if _current is not None:
             raise CovcoreError("covcore is measuring this process already: call covcore.stop() first")
         self.tracer = Tracer(self.filter.decide)
@@ -90,6 +102,8 @@ class Session:
         except RuntimeError as error:
             raise CovcoreError(str(error)) from None
         _current = self
+        self.notes = self.tracer.path + children.NOTES
+        children.announce(self)
 
     def finish_at_exit(self) -> None:
         """Have finish() called when the process ends: after its threads, and after exit handlers registered later."""
@@ -107,6 +121,7 @@ class Session:
             return
         _current = None
         try:
+            children.withdraw(self)
             self._finish()
         except CovcoreError as error:
             self.warn(error)
@@ -115,6 +130,12 @@ class Session:
         except Exception as error:
             # The program may have left anything behind: a patched os, no memory, ...
             self.warn(f"{type(error).__name__}: {error}: what was measured is in {self.folder}")
+
+    def abandon(self) -> None:
+        """Measure no more, and leave no trace: in a forked child that is not to be measured."""
+        global _current
+        _current = None
+        self.tracer.stop()
 
     def restart(self) -> None:
         """Have every line and branch reported once more."""
@@ -235,6 +256,25 @@ class Session:
             self.warn(f"nothing was measured for --source={names}: no such folder, and no such module was imported")
         elif not measured:
             self.warn(f"nothing was measured: no code ran {self.filter.describe()}")
+
+
+class ChildSession(Session):
+    """That of an interpreter which a measured process has started: it leaves its recording, and says nothing."""
+
+    def __init__(self, settings: Settings, line: Sequence[str], main: str) -> None:
+        super().__init__(settings, line, "child", main)
+
+    def check_data(self) -> None:
+        pass  # the run's first process has
+
+    def warn(self, text: object) -> None:
+        pass
+
+    def _start_somewhere(self) -> None:
+        self.tracer.start([self.folder], self.run_id, self._encoded_settings())
+
+    def _finish(self) -> None:
+        self.tracer.stop()
 
 
 class Context:

@@ -1,0 +1,84 @@
+"""A process that a measured one has started: the start-up hook (plugin/covcore_start.pth) calls begin()."""
+
+import os
+import sys
+
+from covcore.measure.children import LISTS, NOTES, VARIABLE, decode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from covcore.measure.session import Session
+
+WORKER_VARIABLE = "COVCORE_PYTEST_WORKER"  # of the pytest plugin: the worker begins by itself, with what this tells
+RESOURCE_TRACKER = "from multiprocessing.resource_tracker import main"  # runs no code of anybody's, and ends after all
+
+
+def begin() -> None:
+    """Measure this process as the run in its environment says.
+
+    Never raises and says nothing, whatever is wrong: the program is not ours.  Its parent has noted that it was started,
+    so that what is not measured is missed.
+    """
+    try:
+        _begin(dict_of(os.environ[VARIABLE]))
+    except Exception:
+        return
+
+
+def dict_of(text: str) -> dict[str, str | list[str]]:
+    """The variable's value; a key of LISTS has a list."""
+    values: dict[str, str | list[str]] = {key: [] for key in LISTS}
+    for key, value in decode(text):
+        known = values.get(key)
+        if isinstance(known, list):
+            known.append(value)
+        else:
+            values[key] = value
+    return values
+
+
+def _begin(values: dict[str, str | list[str]]) -> None:
+    if "folder" not in values or any(word.startswith(RESOURCE_TRACKER) for word in sys.orig_argv):
+        return
+    from covcore.measure.quiet import quiet
+
+    with quiet():
+        _tell_parent(str(values["folder"]), str(values["run"]))
+        if WORKER_VARIABLE in os.environ:
+            return
+        from covcore.measure.session import current
+
+        if current() is None:
+            _session(values)
+
+
+def _session(values: dict[str, str | list[str]]) -> Session:
+    from covcore.config import Settings
+    from covcore.measure.session import ChildSession
+
+    settings = Settings(
+        str(values["cwd"]), {key: value for key, value in values.items() if key in (*LISTS, "data", "context")}
+    )
+    settings.append = "append" in values
+    settings.dynamic_contexts = str(values["dynamic_contexts"])
+    session = ChildSession(settings, sys.orig_argv, str(values.get("main", "")))
+    session.run_id, session.folder = str(values["run"]), str(values["folder"])
+    session.start()
+    session.finish_at_exit()
+    return session
+
+
+def _tell_parent(folder: str, run_id: str) -> None:
+    """Note with the process that started this one, if it is measured, that we have begun."""
+    from covcore._tracer import note
+
+    parent = os.getppid()
+    try:
+        descriptor = os.open(f"/proc/{parent}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        ticks = os.read(descriptor, 4096).rpartition(b")")[2].split()[19].decode()
+    finally:
+        os.close(descriptor)
+    note(f"{folder}/{run_id}-{parent}-{ticks}{NOTES}", ("began", os.getpid(), *sys.orig_argv))

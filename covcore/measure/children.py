@@ -1,0 +1,129 @@
+"""What a session does for the processes that its own starts, so that they are measured and accounted for.
+
+Started interpreters find the run in the one environment variable that we set, and begin by themselves (child.py). Forked
+ones go on measuring, in a recording of their own.  What is started and signalled is noted beside the recording:
+src/children.c, and covcore/store/notes.py for who reads it.
+"""
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from covcore.measure.session import Session
+
+VARIABLE = "COVCORE_RUN"
+FORMAT = "1"  # of its value
+LISTS = ("source", "include", "omit")
+NOTES = ".children"  # put behind the path of a recording
+LAST = -(10**9)  # exit priority, of multiprocessing
+
+_watched: Session | None = None
+_is_hooked = False
+
+
+def announce(session: Session) -> None:
+    """Have the processes that this one starts from now on measured into the session's run, if its settings say so.
+
+    What the environment holds already is another run's, whose process this is: it is put back by withdraw().
+    """
+    global _watched, _is_hooked
+    _watched = session
+    if not _is_hooked:
+        _is_hooked = True
+        os.register_at_fork(before=_before_fork, after_in_child=_in_forked_child)
+    if not session.settings.subprocess:
+        return
+    session.outer_run = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = encode(session)
+    # An audit hook makes id() and sys._getframe() 15 ns slower, so there is none while nothing can be started.
+    if "subprocess" in sys.modules:
+        session.tracer.watch()
+    else:
+        session.filter.on_subprocess = session.tracer.watch
+
+
+def withdraw(session: Session) -> None:
+    """Take back what announce() did, where the program has not changed it."""
+    global _watched
+    if _watched is not session:
+        return
+    _watched = None
+    if session.settings.subprocess and os.environ.get(VARIABLE, "") == encode(session):
+        del os.environ[VARIABLE]
+        if session.outer_run is not None:
+            os.environ[VARIABLE] = session.outer_run
+
+
+# ---- forks
+
+
+def _before_fork() -> None:
+    if _watched is not None and _watched.settings.subprocess:
+        _watched.tracer.watch()
+        _watched.tracer.note(("fork",))
+
+
+def _in_forked_child() -> None:
+    session = _watched
+    if session is None:
+        return
+    if not session.settings.subprocess:
+        session.abandon()
+        return
+    from covcore._tracer import note
+
+    notes = session.notes
+    session.tracer.begin_own()
+    session.notes = session.tracer.path + NOTES
+    note(notes, ("born", os.getpid()))
+    # Children of multiprocessing leave by os._exit(), and forget exit handlers of their parents.
+    if (util := sys.modules.get("multiprocessing.util")) is not None:
+        util.register_after_fork(session, _finish_last)
+
+
+def _finish_last(session: Session) -> None:
+    """Have a child of multiprocessing put its end mark once all its other finalizers have run."""
+    sys.modules["multiprocessing.util"].Finalize(None, session.finish, exitpriority=LAST)
+
+
+# ---- the variable's value: words, of printable ASCII
+
+
+def encode(session: Session) -> str:
+    """What a started interpreter is to know."""
+    settings = session.settings
+    pairs = [
+        ("run", session.run_id),
+        ("data", session.data),
+        ("folder", session.folder),
+        ("cwd", settings.folder),
+        ("main", session.filter.main),
+        *((key, item) for key in LISTS for item in getattr(settings, key)),
+        ("context", settings.context),
+        ("append", "1" if settings.append else ""),
+        ("dynamic_contexts", settings.dynamic_contexts),
+    ]
+    return " ".join([FORMAT, *(f"{key}={quote(value)}" for key, value in pairs if value)])
+
+
+def decode(text: str) -> Iterator[tuple[str, str]]:
+    """The pairs of a value; none if it is not of our format."""
+    version, *words = text.split(" ")
+    if version == FORMAT:
+        for word in words:
+            key, _, value = word.partition("=")
+            yield key, unquote(value)
+
+
+def quote(text: str) -> str:
+    codes = text.encode("utf-8", "surrogatepass")
+    return "".join(chr(c) if 0x20 < c < 0x7F and c != 0x25 else f"%{c:02x}" for c in codes)
+
+
+def unquote(text: str) -> str:
+    first, *rest = text.split("%")
+    codes = first.encode() + b"".join(bytes.fromhex(part[:2]) + part[2:].encode() for part in rest)
+    return codes.decode("utf-8", "surrogatepass")
