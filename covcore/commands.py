@@ -85,6 +85,9 @@ def _parser() -> Parser:
     _add_xml(commands)
     _add_lcov(commands)
     _add_tests(commands)
+    _add_combine(commands)
+    _add_export(commands)
+    _add_import(commands)
     _add_erase(commands)
     _add_debug(commands)
     return parser
@@ -326,6 +329,86 @@ def _tests(options: Namespace) -> int:
     from covcore.report.tests import tests_command
 
     return tests_command(options)
+
+
+# ---- combine, export, import
+
+
+def _add_combine(commands: Subparsers) -> None:
+    parser = _add_command(
+        commands,
+        "combine",
+        "add up the data of several runs, processes or machines",
+        """\
+A PATH is a database, a recording, or a folder of them; without any, the databases named like .covcore.NAME beside
+.covcore.  They go into .covcore, with what is there already, and are removed once that is safe on the disk.  If one
+cannot be read, nothing changes.  [tool.covcore.paths] says what folders are called on other machines.
+
+examples:
+  covcore combine                            .covcore.unit, .covcore.integration and so on
+  covcore combine artifacts/*                what CI jobs have brought
+  covcore combine --keep --data=all.covcore linux/ macos/
+  covcore combine --allow-partial shards/    name and leave out what cannot be read
+""",
+        _combine,
+    )
+    parser.add_argument("inputs", metavar="PATH", nargs="*", help="what to add up")
+    parser.add_argument("--keep", action="store_true", help="do not remove what was added up")
+    parser.add_argument("--allow-partial", action="store_true", help="leave out what cannot be read")
+    _add_data(parser)
+
+
+def _combine(options: Namespace) -> int:
+    from covcore.store.exchange import combine_command
+
+    return combine_command(options)
+
+
+def _add_export(commands: Subparsers) -> None:
+    parser = _add_command(
+        commands,
+        "export",
+        "write all data into one file, to take to another machine",
+        """\
+Files below the current folder are named relative to it, and are found below the current folder of `covcore import`.
+
+examples:
+  covcore export -o coverage-$JOB.covcore    on each machine
+  covcore import coverage-unit.covcore       on one; or covcore combine coverage-*.covcore
+""",
+        _export,
+    )
+    parser.add_argument("-o", dest="output", metavar="FILE", required=True, help="the file to write")
+    _add_data(parser)
+
+
+def _export(options: Namespace) -> int:
+    from covcore.store.exchange import export_command
+
+    return export_command(options)
+
+
+def _add_import(commands: Subparsers) -> None:
+    parser = _add_command(
+        commands,
+        "import",
+        "add an exported file to the data",
+        """\
+The file stays as it is, and adding it once more changes nothing.
+
+examples:
+  covcore import coverage-unit.covcore
+""",
+        _import,
+    )
+    parser.add_argument("file", metavar="FILE", help="what `covcore export` wrote")
+    _add_data(parser)
+
+
+def _import(options: Namespace) -> int:
+    from covcore.store.exchange import import_command
+
+    return import_command(options)
 
 
 # ---- erase, debug

@@ -35,6 +35,8 @@ class Settings:
     fail_under: per cent below which a report ends with status 2: of the total, as a number; or of what the keys name,
         "total" or a file name pattern each; None: no threshold
 
+    paths: by any name, a folder here and patterns for what it is called elsewhere (covcore/store/mapping.py)
+
     Paths and patterns are relative to `folder`, the absolute path of the folder that the command was called in.
 
     file: the path of the configuration file; "" for none
@@ -63,6 +65,7 @@ class Settings:
     precision = 0
     format = "text"
     fail_under: float | Mapping[str, float] | None = None
+    paths: Mapping[str, Sequence[str]] = {}
 
     def __init__(self, folder: str, values: Mapping[str, object] | None = None) -> None:
         self.folder = folder
@@ -303,6 +306,16 @@ def thresholds(value: object) -> float | dict[str, float]:
     return percentage(value)
 
 
+def path_table(value: object) -> dict[str, list[str]]:
+    """A folder here and patterns for what it is called elsewhere, by any name."""
+    if not isinstance(value, dict):
+        raise ValueError
+    table = {name: _texts(folders) for name, folders in value.items()}
+    if not all(table.values()):
+        raise ValueError
+    return table
+
+
 KEYS: dict[str, tuple[Callable[[object], object], str]] = {
     "source": (_texts, "a list of folders or module names"),
     "include": (_texts, "a list of file name patterns"),
@@ -325,4 +338,8 @@ KEYS: dict[str, tuple[Callable[[object], object], str]] = {
     "precision": (precision, "a number of decimals from 0 to 9"),
     "format": (_one_of(FORMATS), f"one of {', '.join(FORMATS)}"),
     "fail_under": (thresholds, "a number from 0 to 100, or a table of such numbers, by total or a file name pattern"),
+    "paths": (
+        path_table,
+        'a table of lists, each a folder here and patterns for it elsewhere: source = ["src", "*/src"]',
+    ),
 }

@@ -30,6 +30,16 @@ class Outcome:
     stderr: str
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seeds", type=int, default=20, help="how many times tests that kill at random do so")
+
+
+@pytest.fixture
+def n_seeds(request: pytest.FixtureRequest) -> int:
+    """How often to try what goes wrong at random instants: a sample, or with --seeds=500 in full."""
+    return int(request.config.getoption("--seeds"))
+
+
 class Place:
     """An empty folder, with commands that run in it by the interpreter that runs the tests.
 

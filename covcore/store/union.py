@@ -11,11 +11,13 @@ from covcore.store.shapes import either
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
     from covcore._reader import Owner, Recording
 
     type Settings = list[tuple[str, str]]
+    type Mark = tuple[list[int], int, int]
 
 type CodeKey = tuple[
     int, int, str, str, int, int, bytes
@@ -56,11 +58,13 @@ class Union:
     codes: the code objects
     contexts: static label, test and phase
     hits: of code objects under contexts
+    locate: where a file is here that is elsewhere in an input (covcore/store/mapping.py)
     bitmap_bytes: how long the bitmaps of a code object are, as far as its shape was looked at
     runs: run id: when its first process started, its settings
     """
 
-    def __init__(self, hits: Hits | None = None) -> None:
+    def __init__(self, hits: Hits | None = None, locate: Callable[[bytes], bytes] | None = None) -> None:
+        self.locate = locate
         self.revisions: dict[tuple[bytes, bytes], int] = {}
         self.recorded: list[int] = []
         self.codes: dict[CodeKey, int] = {}
@@ -120,8 +124,16 @@ class Union:
 
     def add_run(self, run_id: str, started: int, settings: Settings) -> None:
         """Add a run: the settings of its first process are the run's."""
-        mine = (started, [(text(key), text(value)) for key, value in settings])
+        mine = (started, [(text(key), text(self._located(key, value))) for key, value in settings])
         self.runs[run_id] = min(self.runs.get(run_id, mine), mine)
+
+    def _located(self, key: str, value: str) -> str:
+        if key == "source" and self.locate:
+            try:
+                return os.fsdecode(self.locate(os.fsencode(value)))
+            except ValueError:
+                return value  # no file system has such a name, or it leads out of the folder: nothing is found there
+        return value
 
     def add_process(self, process: Process) -> None:
         """Add a process: of two statements on the same one the surer holds."""
@@ -134,7 +146,9 @@ class Union:
         return self.contexts.setdefault((text(static), text(test), text(phase)), len(self.contexts))
 
     def add_file(self, path: bytes, hash: bytes, recorded: int) -> int:
-        """Add a revision of a file.  Returns its number."""
+        """Add a revision of a file.  Returns its number.  Raises ValueError: no path of ours."""
+        if self.locate:
+            path = self.locate(path)
         number = self.revisions.setdefault((path, hash), len(self.recorded))
         if number == len(self.recorded):
             self.recorded.append(recorded)
@@ -142,8 +156,26 @@ class Union:
             self.recorded[number] = max(self.recorded[number], recorded)
         return number
 
+    def mark(self) -> Mark:
+        """The state before an input is added, to go back to if it turns out to be damaged."""
+        return self.recorded.copy(), len(self.codes), len(self.contexts)
+
+    def undo(self, mark: Mark) -> None:
+        """Forget the files, code objects and contexts that were added since; hits are for their keeper to forget."""
+        self.recorded, n_codes, n_contexts = mark
+        drop_last(self.revisions, len(self.recorded))
+        drop_last(self.codes, n_codes)
+        drop_last(self.contexts, n_contexts)
+        drop_last(self.bitmap_bytes, 0)  # in no order; what is asked for is found again
+
     def add_code(self, key: CodeKey) -> int:
         return self.codes.setdefault(key, len(self.codes))
+
+
+def drop_last(numbered: dict[Any, Any], length: int) -> None:
+    """Shorten a dictionary to what came first."""
+    while len(numbered) > length:
+        numbered.popitem()
 
 
 def moves_of(settings: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:

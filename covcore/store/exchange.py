@@ -1,0 +1,129 @@
+"""The commands `covcore combine`, `export` and `import`.
+
+An export is one database file with all there is: what is published, and the recordings beside it.  Files below the
+current folder have relative paths in it, so that whoever takes it in, on another machine, finds them below theirs.
+"""
+
+import os
+
+from covcore.errors import CovcoreError, say
+from covcore.store.collecting import Paused
+from covcore.store.combine import Refused, combine
+from covcore.store.loading import load
+from covcore.store.mapping import PathMap, is_below
+from covcore.store.processes import plural
+from covcore.store.publish import write_database
+from covcore.store.spool import Spool
+from covcore.store.union import Union
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from covcore.store.combine import Combined
+
+MOST_SAID = 50  # reasons, of which there may be as many as inputs
+
+
+def combine_command(options: Namespace) -> int:
+    """Combine databases and recordings.
+
+    Args:
+        options: `inputs` (paths), `keep`, `allow_partial`; `data` and the setting `paths`, as all commands have them.
+
+    Returns:
+        The exit status: 0.
+
+    Raises:
+        CovcoreError: nothing was changed.
+    """
+    result = combined(options, options.inputs, keep=options.keep, allow_partial=options.allow_partial)
+    print(f"Combined {result.counts()} into {os.path.relpath(options.data)}")
+    return 0
+
+
+def import_command(options: Namespace) -> int:
+    """Add an exported file to the data; the file stays.
+
+    Args:
+        options: `file`; `data` and the setting `paths`.
+
+    Returns:
+        The exit status: 0.
+
+    Raises:
+        CovcoreError: nothing was changed.
+    """
+    if os.path.isdir(options.file):
+        raise CovcoreError(f"{options.file} is a folder: `covcore combine` takes folders")
+    combined(options, [options.file], keep=True)
+    print(f"Added {options.file} to {os.path.relpath(options.data)}")
+    return 0
+
+
+def combined(options: Namespace, paths: Sequence[str], *, keep: bool, allow_partial: bool = False) -> Combined:
+    """Combine, and say what is to be said."""
+    try:
+        result = combine(
+            options.data, paths, PathMap(os.getcwd(), options.paths), keep=keep, allow_partial=allow_partial
+        )
+    except Refused as error:
+        for reason in error.reasons[:MOST_SAID]:
+            say("error", reason)
+        if len(error.reasons) > MOST_SAID:
+            say("error", f"... and {plural(len(error.reasons) - MOST_SAID, 'more')}".removesuffix("s"))
+        raise
+    for note in result.notes:
+        say("note", note)
+    for warning in result.warnings:
+        say("warning", warning)
+    return result
+
+
+def export_command(options: Namespace) -> int:
+    """Write one file with all data.
+
+    Args:
+        options: `output` (path), and `data`.
+
+    Returns:
+        The exit status: 0.
+
+    Raises:
+        CovcoreError: there is no data, or the file cannot be written.
+    """
+    output = os.path.abspath(options.output)
+    if os.path.exists(output) and not os.path.isfile(output):
+        raise CovcoreError(f"{options.output} is not a regular file: name another with -o")
+    if os.path.realpath(output) == os.path.realpath(options.data):
+        raise CovcoreError(f"{options.output} is the database itself: name another file with -o")
+    export(options.data, output, os.getcwd())
+    print(f"Wrote {options.output}")
+    return 0
+
+
+def export(data: str, output: str, folder: str) -> None:
+    """Write an export.
+
+    Args:
+        data: absolute path of the database.
+        output: that of the file to write; one that is there is replaced.
+        folder: paths below it become relative to it.
+
+    Raises:
+        CovcoreError: there is no data, or the file cannot be written.
+    """
+    raw = os.fsencode(folder)
+
+    def relative(path: bytes) -> bytes:
+        return path[len(raw) :].lstrip(b"/") or b"." if is_below(path, raw) else path
+
+    spool = Spool()
+    try:
+        union = Union(spool, relative)
+        with load(data) as database, Paused():
+            database.add_to(union)
+        write_database(output, union, (), safe="nothing was written")
+    finally:
+        spool.close()
