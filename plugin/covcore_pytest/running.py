@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from covcore_pytest.workers import Workers
 
 NAME = "covcore_running"  # of the plugin object
+CHILD = "child"  # command of the session of a process that a measured one has started
 
 
 def begin(config: pytest.Config) -> None:
@@ -53,14 +54,15 @@ def begin(config: pytest.Config) -> None:
 
 
 def _role(config: pytest.Config, session: Session | None) -> Owner | Worker | Guest | None:
-    if session is not None:
-        os.environ.pop(WORKER_VARIABLE, None)
-        # A pytest inside of a test, as pytester starts it: its tests are part of the outer one.
+    order = os.environ.pop(WORKER_VARIABLE, None)
+    asked = order is not None or config.known_args_namespace.covcore is not None
+    if session is not None and not (asked and session.command == CHILD):
+        # A pytest inside of a test, as pytester starts it, has no say: its tests are part of the outer one.
         return Guest(config, session) if session.contexts_by is None else None
     from covcore_pytest import sessions
 
-    if WORKER_VARIABLE in os.environ:
-        return Worker(config, sessions.begin_worker(os.environ.pop(WORKER_VARIABLE)))
+    if order is not None:
+        return Worker(config, sessions.begin_worker(order))
     return Owner(config, sessions.begin_own(config))
 
 
@@ -91,8 +93,10 @@ class Guest:
     def __init__(self, config: pytest.Config, session: Session) -> None:
         self.session = session
         self.workers = _workers(config, session)
-        if config.known_args_namespace.covcore is not None and session.command == "run":
-            session.warn("`covcore run` measures this run: the options of --covcore have no effect")
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        if config.option.covcore is not None and self.session.command == "run":
+            self.session.warn("`covcore run` measures this run: the options of --covcore have no effect")
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self) -> Generator[None, object, object]:
@@ -135,7 +139,8 @@ class Owner:
         self.lines: list[str] = []  # of reports
         self.errors: list[str] = []
 
-    def pytest_sessionstart(self) -> None:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
         self.session.has_begun = True
 
     # The innermost wrapper: whatever else pytest does at the end is measured, but comes before the summary.

@@ -20,7 +20,7 @@ from covcore_pytest.early import EarlyModules
 class PluginSession(Session):
     """A session of which pytest's summary says the warnings.
 
-    has_begun: tests were looked for; if not, what earlier runs measured is left as it is
+    has_begun: it came to running tests; if not, what earlier runs measured is left as it is
     is_over: finish() was called
     """
 
