@@ -15,10 +15,10 @@ c_files = $(wildcard src/*.c src/*.h)
 
 .SECONDARY: # keep what was made on the way
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-c test-py oracle build sanitize fuzz lint format bench clean distclean
+.PHONY: help demo test test-c test-py oracle oracle-packages build sanitize fuzz lint format bench clean distclean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/demo/.installed ## measure the example project and report what its tests miss
 	cd examples && $(call venv,demo)/bin/covcore run -m pytest -q
@@ -38,6 +38,9 @@ test-py: $(PY:%=.venv/%/.built) ## the Python tests, on each Python or PY=3.14
 
 oracle: $(PY:%=.venv/%/.built) ## covcore against sys.settrace on N=20000 generated programs; ARGS="..." go to it (--help)
 	@set -e; for version in $(PY); do (cd tests && nice $(call python,$$version) -m oracle $(N) $(ARGS)); done
+
+oracle-packages: $(PY:%=.venv/%/.built) ## covcore against coverage.py on suites of real packages and of the standard library: docs/parity.md
+	@set -e; for version in $(PY); do (cd tests && nice $(call python,$$version) -m oracle_packages --write $(ARGS)); done
 
 test-c: $(patsubst tests/c/%.c,build/c/%,$(wildcard tests/c/test_*.c)) ## the C tests, with sanitizers where the compiler has them
 	@set -e; for test in $^; do echo "$$test"; $$test; done

@@ -13,6 +13,7 @@ Where a line cannot end in a comment, its mark stands on a line of its own after
 """
 
 import re
+import sys
 from typing import NamedTuple
 
 _MARK = re.compile(r"(?:^#(?P<line>\d+) |#)(?P<kind>[-.x]?)(?:> (?P<branches>[- !\w]+))?$")
@@ -1422,5 +1423,30 @@ def f(x):
 f(1)
 """,
 }
+
+_SINCE_3_15 = {
+    "lazy imports": """
+lazy import json
+lazy from json import (
+    dumps,  #.
+    loads,  #.
+)  #.
+if json: lazy import ast
+if dumps:  #> 8 !exit
+    dumps(1)
+""",
+    "comprehensions that unpack": """
+def f(x):
+    if [*i for i in x if i]:  #> 3 4
+        return {**i for i in ({},)}
+    for i in (*j for j in x): i += 1
+    return {*i for i in x}
+f([[1]])
+f([[]])
+""",
+}
+
+if sys.version_info >= (3, 15):
+    _AFTER_A_NEWLINE |= _SINCE_3_15
 
 PROGRAMS = {name: text[1:] for name, text in _AFTER_A_NEWLINE.items()}

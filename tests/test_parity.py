@@ -104,6 +104,15 @@ def test_construct(name: str, tmp_path: Path) -> None:
     assert set(differences(pair).values()) == DIFFERENT.get(name, set())
 
 
+def test_constructs_under_O() -> None:
+    """The same in an interpreter without assert, where `__debug__` is false."""
+    command = [sys.executable, "-O", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{__file__}::test_construct"]
+    done = subprocess.run(command, cwd=Path(__file__).parent.parent, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert f"{len(PROGRAMS)} passed" in done.stdout
+
+
 # ---- suites of real code: the tracer itself, at the same time as coverage.py's
 
 

@@ -2,8 +2,8 @@
 
     python -m oracle_packages [--write] [NAME ..]
 
-Says on standard error how far it is, and at the end in a table what was compared; --write puts that into docs/parity.md,
-beside the tables of other versions of Python. Ends with status 1 if a difference has no name.
+Says on standard error how far it is, and at the end in a table what was compared.  --write puts that into docs/parity.md,
+beside the tables of other versions of Python, if no NAME leaves suites out.  Ends with status 1 if a difference has no name.
 """
 
 from __future__ import annotations
@@ -109,12 +109,12 @@ def write(version: str, text: str) -> None:
 
 
 def main() -> int:
-    names = [argument for argument in sys.argv[1:] if argument != "--write"] or [*PACKAGES, *modules()]
+    names = [argument for argument in sys.argv[1:] if argument != "--write"]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        rows = list(pool.map(compare, names))
+        rows = list(pool.map(compare, names or [*PACKAGES, *modules()]))
     text = table(rows)
     print(text)
-    if "--write" in sys.argv:
+    if "--write" in sys.argv and not names:
         write(platform.python_version(), text)
     problems = [problem for row in rows for problem in row.problems]
     print(*problems, sep="\n", file=sys.stderr)
