@@ -178,7 +178,7 @@ def follow(
     line_at: dict[int, int],
     exit: int,
 ) -> Branch | None:
-    """Where a frame gets to from an arm; None: to another choice of the same decision, or it goes to sleep for ever."""
+    """Where a frame gets to from an arm; None: to another choice of the same decision."""
     raised = False
     while index < len(offsets):
         at = offsets[index]
@@ -191,7 +191,7 @@ def follow(
         index += 1
     last = bytecode.opcodes[offsets[-1]]
     if last == YIELD:
-        return None
+        return Branch(line, exit, True)  # asleep for ever: it never came to where it was going
     return Branch(line, exit, raised or last != RETURN)
 
 
