@@ -13,6 +13,7 @@ from covcore.store.collecting import Paused
 from covcore.store.header import check_header
 from covcore.store.processes import OUTCOMES, Process
 from covcore.store.schema import INDEXES, TABLES, VERSION, VIEWS
+from covcore.store.seal import check_seal
 from covcore.store.shapes import bitmap_bytes, either
 
 TYPE_CHECKING = False
@@ -150,11 +151,13 @@ class Database:
                 raise
         return cls(connection, path)
 
+            check_seal(path)
     def close(self) -> None:
         self.connection.close()
 
     def __enter__(self) -> Self:
         return self
+                check_pages(connection)
 
     def __exit__(self, *exception: object) -> None:
         self.close()
@@ -202,12 +205,6 @@ class Database:
         with Reading(self.name):
             tables = [statement.split()[2] for statement in TABLES]
             return {table: self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
-
-    def faults(self) -> str:
-        """What is wrong with how the file is built, in a line, or "": pages that lead round in a circle, rows out of order."""
-        with Reading(self.name):
-            found = [row[0] for row in self._rows("PRAGMA quick_check(1)", str)]
-        return "" if found == ["ok"] else "; ".join(found)
 
     def files(self, contexts: Iterable[int] | None = None) -> list[SourceFile]:
         """Its files, with their code objects and what of them was hit.
@@ -378,3 +375,10 @@ def check_bits(bits: bytes, shape: Shape) -> None:
     """Raises ValueError if a bitmap does not fit a shape."""
     if len(bits) != bitmap_bytes(shape):
         raise ValueError("a bitmap of the wrong length")
+def check_pages(connection: sqlite3.Connection) -> None:
+    """Raises ValueError if pages are used twice: a few that lead to each other would make as many rows as one likes."""
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise ValueError(" ".join(str(found).split()))
+
+

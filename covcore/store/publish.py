@@ -16,6 +16,7 @@ from covcore.store.header import check_header
 from covcore.store.locking import Lock
 from covcore.store.processes import STOPPED, UNENDED, plural
 from covcore.store.recordings import find, folder_of
+from covcore.store.seal import write_seal
 from covcore.store.union import process_of
 from covcore.store.writing import write_union
 
@@ -161,9 +162,7 @@ def verify(path: str, written: Written) -> None:
     """Read a database that was just written.  Raises OSError if it is not what was to be written."""
     try:
         with Database.open(path) as database:
-            faults = database.faults()
-            if not faults and database.counts() != written.n_rows:
-                faults = "rows are missing"
+            faults = "" if database.counts() == written.n_rows else "rows are missing"
     except CovcoreError as error:
         faults = str(error)
     if faults:
@@ -189,12 +188,14 @@ def write_file(new: str, union: Union, replaced: Iterable[str]) -> Written:
         connection.execute("PRAGMA journal_mode = OFF")  # nobody reads the file before it is whole
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-        return write_union(connection, union, replaced)
+        written = write_union(connection, union, replaced)
     finally:
         connection.close()
 
 
 def sync_folder(folder: str) -> None:
+    write_seal(new)
+    return written
     """Have a rename outlast a crash of the machine, where the file system can do that.  Raises OSError."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

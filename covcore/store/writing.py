@@ -5,6 +5,7 @@ The same union gives the same bytes: every table is filled in the order of what 
 
 from covcore._reader import decode_shape
 from covcore.store import schema
+from covcore.store.seal import LABEL, UNSEALED
 from covcore.store.shapes import json_text
 
 TYPE_CHECKING = False
@@ -54,7 +55,9 @@ def write_union(connection: Connection, union: Union, replaced: Iterable[str] = 
     written = Written()
     connection.execute("BEGIN")
     schema.create(connection)
-    insert(connection, written, "meta", [("replaced", " ".join(sorted(replaced)))] if replaced else [])
+    insert(
+        connection, written, "meta", [(LABEL, UNSEALED), *([("replaced", " ".join(sorted(replaced)))] * bool(replaced))]
+    )
     write_runs(connection, written, union)
     write_files(connection, written, union, write_contexts(connection, written, union))
     schema.create_indexes(connection)

@@ -1,0 +1,53 @@
+"""A checksum over the whole file, for SQLite has none: a bit that flips in a bitmap would be a line that ran.
+
+It stands in the file itself, in table `meta`: SHA-256 of the file with zeros in its own place.  It keeps nobody from
+making up data; it is there so that what the disk or a download has changed is never taken for what was measured.
+"""
+
+import hashlib
+import os
+import re
+
+LABEL = "sha256"
+UNSEALED = "0" * 64
+PIECE = 1 << 20
+# The table is the first of all, so its page comes before any that could hold the like by chance or on purpose.
+_SEAL = re.compile(LABEL.encode() + rb"([0-9a-f]{64})")
+
+
+def write_seal(path: str) -> None:
+    """Put the checksum into a database that is written.  Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        digest, place, _ = _computed(descriptor)
+        os.pwrite(descriptor, digest.encode(), place)
+    finally:
+        os.close(descriptor)
+
+
+def check_seal(path: str) -> None:
+    """Raises ValueError if a file is not as it was written, and OSError if it cannot be read."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        digest, _, found = _computed(descriptor)
+    finally:
+        os.close(descriptor)
+    if digest != found:
+        raise ValueError("its checksum is wrong")
+
+
+def _computed(descriptor: int) -> tuple[str, int, str]:
+    """The checksum that a file should have, where it stands, and what stands there.  Raises ValueError: none does."""
+    first = os.pread(descriptor, PIECE, 0)
+    match = _SEAL.search(first)
+    if not match:
+        raise ValueError("it has no checksum")
+    start, end = match.span(1)
+    digest = hashlib.sha256(first[:start] + UNSEALED.encode() + first[end:])
+    place = len(first)
+    while piece := os.pread(descriptor, PIECE, place):
+        if piece.count(0) == PIECE:
+            raise ValueError("a part of it is missing")  # a hole of any size costs who sends it nothing
+        digest.update(piece)
+        place += len(piece)
+    return digest.hexdigest(), start, match[1].decode()
