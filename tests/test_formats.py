@@ -303,6 +303,7 @@ def test_genhtml_takes_what_lcov_finds_odd_with_checks_on(place: Place) -> None:
     place.covcore("lcov")
 
     file = read_lcov((place.folder / "coverage.lcov").read_text())["odd.py"]
+    assert file["BRDA"][:2] == ["2,0,0,-", "2,0,1,-"]
     assert [it for it in file["BRDA"] if it.startswith("6,")] == ["6,0,0,0", "6,0,1,0", "6,e0,2,1"]
     totals = run_genhtml(place)
     assert totals["branches"] == (int(file["BRH"][0]), int(file["BRF"][0]))

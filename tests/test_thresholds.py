@@ -96,6 +96,18 @@ def test_a_pattern_without_files_alone_is_no_failure(project: Place) -> None:
     assert project.covcore("report").status == 0
 
 
+def test_patterns_are_relative_to_the_current_folder(project: Place) -> None:
+    configure(project, '"core/a.py" = 1\n"b.py" = 1\n"**/a.py" = 50')
+
+    done = project.covcore("report")
+
+    assert done.status == 0
+    assert done.stderr.splitlines() == [
+        "covcore: warning: fail_under: core/a.py matches no file of this report",
+        "covcore: warning: fail_under: b.py matches no file of this report",
+    ]
+
+
 def test_the_option_takes_the_place_of_the_table(project: Place) -> None:
     configure(project, '"src/core/**" = 95')
 

@@ -4,7 +4,6 @@ A function has the lines of its body, without those of functions within; a class
 What is left belongs to the module.  So no line counts in two functions or in two classes.
 """
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -100,8 +99,11 @@ def _first_outside(spans: Sequence[Span]) -> int:
 
 def _share_out(result: FileResult, parts: list[Part], spans: Sequence[Span]) -> None:
     """Give a file's figures to the part of the last span that holds a line, or else to the last part."""
-    starts, owners = _flat(spans, len(parts) - 1)
-    _add_lines(result, lambda line: parts[owners[bisect_right(starts, line) - 1]])
+    places = (*result.statements, *result.excluded, *(condition.line for condition in result.conditions))
+    part_of = [parts[-1]] * (max(places, default=0) + 1)
+    for first, last, number in spans:
+        part_of[first : last + 1] = [parts[number]] * (last + 1 - first)
+    _add_lines(result, part_of.__getitem__)
     missing = set(result.missing)
     for part in parts:
         part.figures = _figures(part, result, missing)
@@ -110,30 +112,19 @@ def _share_out(result: FileResult, parts: list[Part], spans: Sequence[Span]) -> 
 def _add_lines(result: FileResult, owner: Callable[[int], Part]) -> None:
     missing = set(result.missing)
     for line in result.statements:
-        (owner(line).missing if line in missing else owner(line).executed).append(line)
+        part = owner(line)
+        (part.missing if line in missing else part.executed).append(line)
     for line in sorted(result.excluded):
         owner(line).excluded.append(line)
     for line, targets in result.branches.items():
         part = owner(line)
         missed = result.missing_branches.get(line, ())
         waived = result.waived_branches.get(line, ())
-        part.missing_branches += ((line, to) for to in missed)
-        part.taken_branches += ((line, to) for to in targets if to not in missed and to not in waived)
+        part.missing_branches += [(line, to) for to in missed]
+        part.taken_branches += [(line, to) for to in targets if to not in missed and to not in waived]
         part.n_waived += len(waived)
     for index, condition in enumerate(result.conditions):
         owner(condition.line).conditions.append(index)
-
-
-def _flat(spans: Sequence[Span], rest: int) -> tuple[list[int], list[int]]:
-    """Spans, of which later ones stand over earlier ones, as the lines where an owner begins, and those owners."""
-    starts, owners = [0], [rest]
-    for first, last, owner in spans:
-        at = bisect_left(starts, first)
-        after = owners[bisect_right(starts, last + 1) - 1]
-        until = bisect_left(starts, last + 2)
-        starts[at:until] = [first, last + 1]
-        owners[at:until] = [owner, after]
-    return starts, owners
 
 
 def _figures(part: Part, result: FileResult, missing: set[int]) -> Figures:
