@@ -197,6 +197,11 @@ def _add_choices(parser: Parser) -> None:
         help="end with status 2 if the total is below this per cent; default: fail_under of the configuration, which "
         "may have a threshold for each of some patterns",
     )
+    flag(
+        "--strict",
+        action="store_true",
+        help="end with status 1 unless every process of the run is known to have finished",
+    )
     _add_data(parser)
 
 

@@ -112,8 +112,8 @@ children_path(Tracer *self)
     if (!recording_ready(&self->recording) || self->directories == NULL) {
         return PyUnicode_FromString("");
     }
-    PyObject *path = PyBytes_FromFormat("%s/%s", PyBytes_AS_STRING(PyTuple_GET_ITEM(self->directories, 0)),
-                                        self->recording.name);
+    PyObject *path =
+        PyBytes_FromFormat("%s/%s", PyBytes_AS_STRING(PyTuple_GET_ITEM(self->directories, 0)), self->recording.name);
     PyObject *text = path == NULL ? NULL : PyUnicode_DecodeFSDefault(PyBytes_AS_STRING(path));
     Py_XDECREF(path);
     return text;

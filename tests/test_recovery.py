@@ -92,13 +92,16 @@ def test_a_process_with_a_difficult_name(tmp_path: Path) -> None:
 
 
 def test_counting_processes() -> None:
-    def process(outcome: str) -> Process:
-        return Process("a1", "", 1, 1, 1, "cpython-314", 0, outcome, "")
+    def processes(*outcomes: str, problem: str = "") -> list[Process]:
+        return [Process("a1", "", pid, 1, 1, "cpython-314", 0, it, problem) for pid, it in enumerate(outcomes, 1)]
 
     assert summary([]) == "0 processes"
-    assert summary([process("finished")]) == "1 process: 1 finished"
-    assert summary(map(process, ["still running", "finished", "ended without an end mark", "finished"])) == (
+    assert summary(processes("finished")) == "1 process: 1 finished"
+    assert summary(processes("still running", "finished", "ended without an end mark", "finished")) == (
         "4 processes: 2 finished, 1 ended without an end mark, 1 still running"
+    )
+    assert summary(processes("finished", "ended without an end mark", problem="killed by signal 9")) == (
+        "2 processes: 1 finished, 1 ended without an end mark (killed by signal 9)"
     )
 
 
@@ -124,10 +127,11 @@ def test_a_killed_program_is_taken_up_by_the_next_command(place: Place) -> None:
 
     said = place.covcore("report").stderr
     assert said.startswith("covcore: note: recovered the data of 1 process that ended without an end mark (pid ")
-    assert said.count("\n") == 1
+    ended = "covcore: note: 1 process: 1 ended without an end mark\n"
+    assert said.endswith(ended) and said.count("\n") == 2
     assert place.lines() == {"victim.py": {1, 2, 3, 4, 5, 6, 7}}
     assert names(place.data) == set()
-    assert place.covcore("report").stderr == ""
+    assert place.covcore("report").stderr == ended
 
 
 @pytest.mark.parametrize("how", ["os.abort()", "os._exit(7)", "os.execv('/bin/true', ['true'])"])

@@ -45,7 +45,7 @@ class Session:
     data: the absolute path of the database that it publishes into
     folder: that of its recordings
     run_id: 16 hex digits
-    has_measured: code was measured where this process's tracer does not count it: in a worker, or before a pause
+    has_measured: code was measured: by this process before a pause, in a worker, or at all once the session is over
     contexts_by: who switches its contexts; a pytest that runs inside of another's test leaves them alone
     report: what finish() published
     notes: the path of the notes on the processes that this one starts
@@ -217,7 +217,7 @@ class Session:
     def _finish(self) -> None:
         if not self.tracer.started:
             return  # nothing could be recorded
-        measured = self.has_measured or self.tracer.counts()["codes"] > 0
+        self.has_measured |= self.tracer.counts()["codes"] > 0
         self.tracer.stop()
         if os.getpid() != self.pid:
             return  # a forked child: its recording is left to its parent, or to the next command
@@ -228,12 +228,13 @@ class Session:
                 self._discard()
                 return
             self._publish()
-        self._say_what_is_missing(measured)
+        self._say_what_is_missing(self.has_measured)
 
     def _publish(self) -> None:
         from covcore.store.publish import publish_run
 
         self.report = publish_run(self.data, [self.folder], self.run_id)
+        self.has_measured |= self.report.has_measured
         for warning in self.report.warnings:
             self.warn(warning)
 

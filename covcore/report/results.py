@@ -11,6 +11,7 @@ from covcore.analysis.figures import Figures
 from covcore.analysis.file import FileResult
 from covcore.analysis.project import Analysed, analyse_all
 from covcore.errors import CovcoreError, say
+from covcore.report import processes
 from covcore.report.names import plain_name
 from covcore.report.progress import progress
 from covcore.report.selection import chosen_contexts, file_chooser
@@ -43,6 +44,7 @@ class Results(NamedTuple):
     files: Sequence[Analysed]  # also those without figures
     contexts: Sequence[int] | None  # ids of the contexts that count; None: all do
     total: Figures  # of all files with figures, also of those that are skipped
+    loss: str = ""  # with --strict: what of the processes is amiss
 
     def reported(self) -> list[Reported]:
         """The files that have figures."""
@@ -72,7 +74,9 @@ def analysed(database: Database, options: Options) -> Results:
             say("warning", f"{plain_name(file.path)} {file.problem}: it is left out of the total")
     if all(file.result is None for file in files):
         raise CovcoreError(_nothing(files, options))
-    return Results(files, contexts, reduce(add, (file.result.figures for file in files if file.result), Figures()))
+    total = reduce(add, (file.result.figures for file in files if file.result), Figures())
+    loss = processes.tell(database)
+    return Results(files, contexts, total, loss if getattr(options, "strict", False) else "")
 
 
 def _nothing(files: Sequence[Analysed], options: Options) -> str:

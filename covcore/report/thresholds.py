@@ -8,7 +8,7 @@ from covcore.errors import say
 from covcore.globs import compile_pattern, matches
 from covcore.report.results import Results
 
-UNDER = 2  # exit status
+LOSS, UNDER = 1, 2  # exit status
 TOTAL = "total"  # among patterns: all files
 
 
@@ -18,12 +18,15 @@ def check(results: Results, fail_under: float | Mapping[str, float] | None, prec
     Arguments as those of `remarks`.
 
     Returns:
-        The exit status: 0, or 2 if a threshold is missed.
+        The exit status: 0, 1 if --strict finds a loss, or 2 if a threshold is missed.
     """
     status = 0
     for kind, text in remarks(results, fail_under, precision):
         say(kind, text)
         status = UNDER if kind == "error" else status
+    if results.loss:
+        say("error", results.loss)
+        return LOSS
     return status
 
 

@@ -8,8 +8,9 @@ replaced while there were recordings of theirs (Database.replaced): those are dr
 
 import os
 
-from covcore.store.processes import plural
-from covcore.store.union import Union
+from covcore.store.notes import describe_lost, find_notes
+from covcore.store.processes import LOST, REPLACED, SIGNALLED, UNENDED, Process, plural
+from covcore.store.union import Union, process_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from covcore._reader import Recording
     from covcore.store.database import Database
-    from covcore.store.processes import Process
+    from covcore.store.notes import Notes
     from covcore.store.recordings import Found
 
 
@@ -33,7 +34,9 @@ class Gathering:
         dropped: recordings whose data was replaced.
         added: recordings whose data is in the union.
         refused: recordings that could not be read to the end; what could be is in the union.
-        processes: of the recordings that were added.
+        processes: of the recordings that were added, and those that left none.
+        notes: those that were added; also that of dropped recordings.
+        measured: ids of the runs of which code was measured.
         warnings: what was left out, in one line each.
     """
 
@@ -56,6 +59,8 @@ class Gathering:
         self.added: list[Found] = []
         self.refused: list[Found] = []
         self.processes: list[Process] = []
+        self.notes: list[Notes] = []
+        self.measured: set[str] = set()
         self.warnings: list[str] = []
         self._read: dict[str, Recording] = {}
 
@@ -65,6 +70,7 @@ class Gathering:
                 self._refuse(one, one.problem)
             else:
                 by_run.setdefault(one.run_id, []).append(one)
+        self.by_run = by_run
         if own in by_run:
             by_run[own] = by_run.pop(own)  # the last to end
         self.known = {run.run_id for run in old.runs()} if old else set()
@@ -113,6 +119,7 @@ class Gathering:
         for ones in self.chosen.values():
             for one in ones:
                 self._add(one)
+        self._add_notes()
         if changed := self.union.changed():
             names = ", ".join(os.fsdecode(path) for path in changed[:5]) + ", ..." * (len(changed) > 5)
             files = plural(len(changed), "file")
@@ -130,11 +137,53 @@ class Gathering:
             one.spoiled = True
             self._refuse(one, str(error))
             return
+        if recording["codes"]:
+            self.measured.add(one.run_id)
         self.processes.append(self.union.add_recording(recording, running=not one.over))
         self.added.append(one)
         if recording["problem"] and one.over:
             one.spoiled = True
             self._refuse(one, f"{recording['problem']} (what comes before that counts)")
+
+    def _add_notes(self) -> None:
+        """Add what processes have noted on others: who left no record, and who was killed."""
+        found = [one for ones in self.by_run.values() for one in ones]
+        owners = {one.name: one.owner for one in found if one.owner}
+        folders = dict.fromkeys(os.path.dirname(one.segments[0]) for one in found)
+        over = {one.name: one.over for one in found}
+        gone = self.chosen.keys() | {one.run_id for one in self.dropped}
+        self.notes = [
+            notes
+            for notes in find_notes(folders, over, owners, self.chosen)
+            if notes.owner["run_id"] in gone or notes.owner["run_id"] not in self.by_run
+        ]
+        for notes in self.notes:
+            if notes.over and notes.owner["run_id"] in self.chosen:
+                self._add_lost(notes)
+        signals = {
+            (notes.owner["run_id"], pid): number for notes in self.notes for pid, number in notes.signals.items()
+        }
+        successors = {(notes.owner["run_id"], notes.owner["pid"]): notes.successor for notes in self.notes}
+        for process in self.union.processes.values():
+            key = (process.run_id, process.pid)
+            if process.outcome == UNENDED and not process.problem:
+                if key in signals:
+                    process.problem = f"{SIGNALLED}{signals[key]}"
+                elif successors.get(key):
+                    process.problem = REPLACED + os.path.basename(successors[key])
+
+    def _add_lost(self, notes: Notes) -> None:
+        for number, command in enumerate(notes.lost):
+            process = process_of(notes.owner, 0, problem=command)
+            process.pid, process.outcome = 0, LOST
+            process.started += number
+            self.union.add_process(process)
+            self.processes.append(process)
+        if notes.lost:
+            self.warnings.append(
+                f"{plural(len(notes.lost), 'child', 'ren')} of process {notes.owner['pid']} left no record: "
+                + describe_lost(notes.lost)
+            )
 
     def _refuse(self, one: Found, problem: str) -> None:
         one.problem = problem

@@ -43,13 +43,15 @@ class PublishReport:
         data: path of the database.
         processes: those of the run, also those that still run and whose data is not in the database yet.
         recovered: those of other runs, which ended without publishing.
+        has_measured: whether any code of the run was measured.
         notes, warnings: for standard error, one line each.
     """
 
-    __slots__ = ("data", "notes", "processes", "recovered", "warnings")
+    __slots__ = ("data", "has_measured", "notes", "processes", "recovered", "warnings")
 
     def __init__(self, data: str) -> None:
         self.data = data
+        self.has_measured = False
         self.processes: list[Process] = []
         self.recovered: list[Process] = []
         self.notes: list[str] = []
@@ -90,6 +92,7 @@ def publish(data: str, directories: Sequence[str], own: str) -> PublishReport:
                 report.warnings.append(f"{plural(n_malformed, 'code object')} left out: malformed")
         for process in gathering.processes:
             (report.processes if process.run_id == own else report.recovered).append(process)
+        report.has_measured = own in gathering.measured
         tell(report, gathering, own)
         clear_away(gathering, report)
     return report
@@ -242,6 +245,9 @@ def clear_away(gathering: Gathering, report: PublishReport) -> None:
                 one.delete()
         except OSError as error:
             report.warnings.append(f"cannot remove {error.filename}: {error.strerror}")
+    for notes in gathering.notes:
+        if notes.over:
+            remove(notes.path)
     for one in gathering.refused:
         path = one.segments[0]
         try:

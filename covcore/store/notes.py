@@ -1,0 +1,169 @@
+"""What measured processes noted on those that they started: RECORDING.children, beside the recording.
+
+A note is a line of words with a space between them; %XX is a byte (src/children.c).
+
+    fork                            a fork is about to be
+    born PID                        the child of one, by itself
+    popen|spawn ENV PROGRAM WORD..  a program is about to be started; ENV 1: its environment knows of the run
+    began PID WORD..                an interpreter that this process started, by itself
+    exec ENV PROGRAM WORD..         another program is about to take this one's place
+    kill PID SIGNAL                 a signal is about to be sent
+
+A child of which there is no note by itself has left no record: it was killed before it could, or is not measured.
+"""
+
+import os
+import re
+import shutil
+import time
+
+from covcore.store.processes import is_running, plural
+from covcore.store.recordings import owner_by_name, read_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from covcore._reader import Owner
+
+SUFFIX = ".children"
+PATIENCE = 1.0  # seconds in which an interpreter that has just been started says so
+WAIT = 0.02  # seconds between two looks
+LARGEST = 64 * 2**20  # bytes: what is longer is not ours
+PYTHON = re.compile(r"(python|pypy)[0-9.]*[a-z]?")
+NUMBER = re.compile(r"[0-9]{1,18}")
+NO_PROGRAM = {"-V", "-VV", "--version", "-h", "-?", "--help", "--help-all", "--help-env", "--help-xoptions"}
+
+
+class Notes:
+    """The notes of one process.
+
+    Attributes:
+        path: of the file.
+        owner: whose they are.
+        over: whether there will be none any more.
+        lost: the commands of children that left no record; "" for a fork.
+        signals: which were sent, and to which processes.
+        successor: the program that has taken its place, as far as is known, or "".
+    """
+
+    def __init__(self, path: str, owner: Owner, *, over: bool, wait: bool) -> None:
+        """Read them.  Raises OSError.
+
+        wait: for children that have just been started to say so, if these are all the notes there will be.
+        """
+        self.path = path
+        self.owner = owner
+        self.over = over
+        self._read()
+        while wait and over and self.lost and _age(path) < PATIENCE:
+            time.sleep(WAIT)
+            self._read()
+
+    def _read(self) -> None:
+        self.signals: dict[int, int] = {}
+        self.successor = ""
+        n_forks = 0
+        started: list[tuple[str, list[str]]] = []
+        began: dict[str, list[str]] = {}
+        born: set[str] = set()
+        for kind, *words in map(split, read_file(self.path, LARGEST).splitlines()):
+            self.successor = words[1] if kind == "exec" and len(words) > 1 else ""
+            if kind == "fork":
+                n_forks += 1
+            elif kind == "born":
+                born.update(words[:1])
+            elif kind == "began" and words:
+                began.setdefault(words[0], words[1:])
+            elif kind == "kill" and len(words) == 2 and all(map(NUMBER.fullmatch, words)):
+                self.signals[int(words[0])] = int(words[1])
+            elif kind == "popen" and len(words) > 2:
+                started.append((words[1], words[2:]))
+            elif kind == "spawn" and len(words) > 2 and (words[1], words[2:]) not in started[-1:]:
+                started.append((words[1], words[2:]))  # subprocess, too, spawns
+        self.lost = [""] * (n_forks - len(born)) + unmatched(started, began.values())
+
+
+def split(line: bytes) -> list[str]:
+    """The words of a note."""
+    return [os.fsdecode(re.sub(rb"%([0-9a-f]{2})", _byte, word)) for word in line.split(b" ")]
+
+
+def _byte(match: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(match[1].decode())
+
+
+def unmatched(started: list[tuple[str, list[str]]], began: Iterable[list[str]]) -> list[str]:
+    """The commands of started Pythons that did not begin to be measured.
+
+    Args:
+        started: program and words of what was started, in order.
+        began: the words of interpreters that began.
+    """
+    pythons = [(words, is_script(program)) for program, words in started if is_python(program, words)]
+    for words in began:
+        for one in pythons:
+            if words == one[0] or (one[1] and one[0][1:] == words[len(words) - len(one[0]) + 1 :]):
+                pythons.remove(one)
+                break
+    return [" ".join(words) for words, _ in pythons]
+
+
+def is_python(program: str, words: list[str]) -> bool:
+    """Whether a program is a Python, or a script of one, that runs some code."""
+    if PYTHON.fullmatch(os.path.basename(program)):
+        return NO_PROGRAM.isdisjoint(words[1:2]) and shutil.which(program) is not None
+    return is_script(program)
+
+
+def is_script(program: str) -> bool:
+    """Whether a program is a script that names Python in its first line."""
+    path = shutil.which(program)
+    try:
+        first = read_file(os.path.realpath(path), 256).partition(b"\n")[0] if path else b""
+    except OSError:
+        return False
+    return first.startswith(b"#!") and b"python" in first
+
+
+def _age(path: str) -> float:
+    """How long ago a file was written to, in seconds."""
+    return time.time() - os.stat(path, follow_symlinks=False).st_mtime
+
+
+def find_notes(
+    folders: Iterable[str], over: dict[str, bool], owners: dict[str, Owner], runs: Iterable[str]
+) -> list[Notes]:
+    """Read the notes of runs.
+
+    Args:
+        folders: one that cannot be read has none.
+        over: of the recordings that are there, by name, whether anything will be appended.
+        owners: of these, as far as they are known.
+        runs: the ids of those of which it matters who left no record.
+    """
+    found = []
+    for folder in folders:
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            continue
+        for name in names:
+            stem = name.removesuffix(SUFFIX)
+            try:
+                if stem != name:
+                    owner = owners.get(stem) or owner_by_name(stem)
+                    is_over = over[stem] if stem in over else not is_running(owner)
+                    found.append(Notes(f"{folder}/{name}", owner, over=is_over, wait=owner["run_id"] in runs))
+            except OSError, ValueError:
+                continue  # not ours
+    return found
+
+
+def describe_lost(lost: list[str]) -> str:
+    """Say what left no record, in one line."""
+    n_forks = lost.count("")
+    commands = [command for command in lost if command]
+    words = [f"{plural(n_forks, 'forked child', 'ren')}"] if n_forks else []
+    words += commands[:3] + [f"{len(commands) - 3} more"] * (len(commands) > 3)
+    return "; ".join(words)
