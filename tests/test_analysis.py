@@ -17,7 +17,7 @@ from covcore.analysis.exclusions import NO_COVER, PLACEHOLDER, Rules, excluded, 
 from covcore.analysis.figures import Figures, display, is_under
 from covcore.analysis.file import FileResult, analyse
 from covcore.analysis.outline import Outline, Region
-from covcore.analysis.project import analyse_file
+from covcore.analysis.project import Analysed, analyse_job, decoded, take_up
 from covcore.analysis.source import UNKNOWN_HASH, UnusableSource
 from covcore.analysis.unseen import unseen
 from covcore.store import database
@@ -308,7 +308,10 @@ def test_a_member_of_a_zip_file(tmp_path: Path) -> None:
 
 
 def analyse_text(path: Path, hash: bytes, ran: list[database.Code]) -> tuple[FileResult | None, str, str]:
-    return analyse_file(str(path), hash, ran, Rules(), 0)[1:]
+    file = database.SourceFile(str(path), hash)
+    file.codes += ran
+    job = take_up(file, Rules(), 0)
+    return (job if isinstance(job, Analysed) else decoded(job.path, analyse_job(job)))[1:]
 
 
 def test_a_changed_file_is_not_reported(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The code objects of one file: those that ran, as recorded, and those that never did, compiled here."""
 
+import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import compress
@@ -59,14 +60,14 @@ def recorded(qualname: str, first_line: int, shape: Shape, bits: bytes) -> Code:
     return Code(qualname, first_line, shape, [flag == "1" for flag in flags(bits)])
 
 
-def whole(text: str, ran: Sequence[Code], optimize: int = -1) -> list[Code]:
+def whole(source: str | ast.Module, ran: Sequence[Code], optimize: int = -1) -> list[Code]:
     """All code objects of a file that count.
 
     What ran is taken as recorded: it cannot disagree with the events, whatever compiled it (another version,
     a test tool that rewrites).  Compiled code stands in for the rest, told by qualified name and first line.
 
     Args:
-        text: the source.
+        source: the text, or its tree, which spares parsing it again.
         ran: the code objects that were recorded.
         optimize: the level of -O they ran under, -1 for that of this interpreter.
 
@@ -76,7 +77,7 @@ def whole(text: str, ran: Sequence[Code], optimize: int = -1) -> list[Code]:
     codes = [code for code in ran if is_counted(code.qualname)]
     at_place = Counter((code.qualname, code.first_line) for code in ran)
     compiled: Counter[tuple[str, int]] = Counter()
-    for code in _nested(compile(text, "<source>", "exec", dont_inherit=True, optimize=optimize)):
+    for code in _nested(compile(source, "<source>", "exec", dont_inherit=True, optimize=optimize)):
         place = code.co_qualname, code.co_firstlineno
         compiled[place] += 1
         if compiled[place] > at_place[place] and is_counted(code.co_name):

@@ -83,7 +83,7 @@ def analyse(text: str, ran: Sequence[Code], rules: Rules, optimize: int = -1) ->
         with warnings.catch_warnings(action="ignore"):  # the program's own run has shown them
             tree = ast.parse(text)
             ran = [code for code in ran if code.fits(text.count("\n") + 1)]
-            all_codes = codes.whole(text, ran, optimize)
+            all_codes = codes.whole(tree, ran, optimize)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         where = f" at line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         reason = error.msg if isinstance(error, SyntaxError) else str(error) or type(error).__name__

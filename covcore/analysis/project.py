@@ -1,16 +1,22 @@
 """All files of a database: each analysed, or marked with the reason why it cannot be."""
 
 import gc
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from covcore.analysis import codes, source
+from covcore.analysis.cache import Cache, KeptResult, encode
 from covcore.analysis.exclusions import Rules
 from covcore.analysis.file import FileResult, analyse
 from covcore.analysis.source import UnusableSource
 from covcore.analysis.unseen import unseen
+from covcore.analysis.workers import spread
 from covcore.store.database import Code, Database, SourceFile
+
+WORTH_SPREADING = 1_000_000  # characters of source: about half a second
 
 
 class Analysed(NamedTuple):
@@ -23,46 +29,85 @@ class Analysed(NamedTuple):
 
 
 def analyse_all(
-    database: Database, rules: Rules, wanted: Callable[[str], bool], contexts: Sequence[int] | None = None
+    database: Database,
+    rules: Rules,
+    wanted: Callable[[str], bool],
+    contexts: Sequence[int] | None = None,
+    n_workers: int | None = None,
 ) -> list[Analysed]:
     """Analyse the files of a database, and those of its runs' --source that never ran.
 
     Args:
-        database: where the recorded code objects are.
+        database: where the recorded code objects are; what is found is kept beside it.
         rules: what to exclude.
         wanted: whether a report wants a path.
         contexts: only hits under the contexts of these ids count; None: all do.
+        n_workers: how many processes share the work, if there is much; None: one for each core.
     """
-    files = database.files(contexts)
-    optimize = min((code.optimize for file in files for code in file.codes), default=0)
-    known = {file.path: file for file in files}
-    results = []
+    files = {file.path: file for file in database.files(contexts)}
+    optimize = min((code.optimize for file in files.values() for code in file.codes), default=0)
+    for path in unseen(database.runs(), files):
+        files[path] = SourceFile(path, source.UNKNOWN_HASH)
     with _without_garbage_collection():
-        for path in sorted(known.keys() | unseen(database.runs(), known)):
-            if wanted(path):
-                file = known.get(path) or SourceFile(path, source.UNKNOWN_HASH)
-                results.append(analyse_file(path, file.hash, file.codes, rules, optimize))
-    return results
+        cache = Cache(database.name, rules)
+        found: dict[str, Analysed] = {}
+        jobs = []
+        for path in sorted(filter(wanted, files)):
+            job = take_up(files[path], rules, optimize)
+            if isinstance(job, Job):
+                found[path] = Analysed(path, cache.get(path, job.key))
+                if found[path].result is None:
+                    jobs.append(job)
+            else:
+                found[path] = job
+        jobs.sort(key=lambda job: len(job.text), reverse=True)
+        if sum(len(job.text) for job in jobs) < WORTH_SPREADING:
+            n_workers = 1
+        for job, encoded in zip(jobs, spread(analyse_job, jobs, n_workers), strict=True):
+            found[job.path] = decoded(job.path, encoded)
+            if found[job.path].result is not None:
+                cache.put(job.path, job.key, encoded)
+        cache.save(files)
+    return list(found.values())
 
 
-def analyse_file(path: str, hash: bytes, measured: Sequence[Code], rules: Rules, optimize: int) -> Analysed:
-    """Analyse one file: nothing but its text on disk counts beside the arguments.
+class Job(NamedTuple):
+    """A file that can be analysed."""
 
-    Args:
-        path: absolute.
-        hash: of the text that was measured; 32 zero bytes if that is not known.
-        measured: its recorded code objects.
-        rules: what to exclude.
-        optimize: the level of -O that code which never ran is compiled with.
-    """
+    path: str
+    text: str
+    codes: Sequence[Code]
+    rules: Rules
+    optimize: int  # the level of -O that code which never ran is compiled with
+    key: str  # a hash of all that the result depends on, the rules and covcore apart
+
+
+def take_up(file: SourceFile, rules: Rules, optimize: int) -> Job | Analysed:
+    """Read a file; if it cannot be analysed, the answer says why."""
     try:
-        text, now = source.read(path)
-        if hash not in (now, source.UNKNOWN_HASH):
-            return Analysed(path, None, "stale", "has changed since it was measured")
-        ran = [codes.recorded(code.qualname, code.first_line, code.shape, code.bits) for code in measured]
-        return Analysed(path, analyse(text, ran, rules, optimize))
+        text, hash = source.read(file.path)
     except UnusableSource as error:
-        return Analysed(path, None, error.mark, str(error))
+        return Analysed(file.path, None, error.mark, str(error))
+    if file.hash not in (hash, source.UNKNOWN_HASH):
+        return Analysed(file.path, None, "stale", "has changed since it was measured")
+    facts = [(code.qualname, code.first_line, code.encoded, code.bits) for code in file.codes]
+    key = hashlib.sha256(repr((hash, optimize, facts)).encode("utf-8", "surrogatepass")).hexdigest()
+    return Job(file.path, text, file.codes, rules, optimize, key)
+
+
+def analyse_job(job: Job) -> bytes:
+    """The result for a file as `encode` makes it; if there is none, a JSON list of its mark and its problem."""
+    ran = [codes.recorded(code.qualname, code.first_line, code.shape, code.bits) for code in job.codes]
+    try:
+        return encode(analyse(job.text, ran, job.rules, job.optimize))
+    except UnusableSource as error:
+        return json.dumps([error.mark, str(error)]).encode()
+
+
+def decoded(path: str, encoded: bytes) -> Analysed:
+    """What analyse_job says of a file."""
+    first, second = json.loads(encoded)
+    return Analysed(path, None, first, second) if isinstance(first, str) else Analysed(path, KeptResult(first, second))
 
 
 @contextmanager

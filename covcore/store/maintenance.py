@@ -13,7 +13,7 @@ from covcore.store.header import check_header
 from covcore.store.locking import Lock
 from covcore.store.processes import plural, summary
 from covcore.store.publish import UNFINISHED
-from covcore.store.recordings import SPOILED, Found, find, folder_of
+from covcore.store.recordings import RESULTS, SPOILED, Found, find, folder_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,8 +68,12 @@ def erase(data: str, folder: str) -> list[Found]:
         if not one.running:
             one.delete()
     path = os.path.realpath(data)
-    spoiled = [os.path.join(folder, name) for name in list_folder(folder) if name.endswith(SPOILED)]
-    for leftover in [*spoiled, path + UNFINISHED, path]:
+    others = [
+        os.path.join(folder, name)
+        for name in list_folder(folder)
+        if name.endswith(SPOILED) or name.partition(".")[0] == RESULTS
+    ]
+    for leftover in [*others, path + UNFINISHED, path]:
         if os.path.lexists(leftover):
             os.unlink(leftover)
     if list_folder(folder) == ["lock"]:
@@ -175,7 +179,7 @@ def data_facts(options: Namespace) -> Facts:
     names = {os.path.basename(path) for one in found for path in one.segments} | {"lock"}
     for name in list_folder(folder):
         if name not in names:
-            yield name, "not read"
+            yield name, "results of earlier reports" if name == RESULTS else "not read"
 
 
 def database_facts(data: str) -> Facts:

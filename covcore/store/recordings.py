@@ -22,6 +22,7 @@ LARGEST_SEGMENT = 132 << 20  # bytes: one has 4 MiB at most, or one record, whic
 LARGEST_RECORDING = 1 << 30
 PIECE = 1 << 20  # no honest recording has so many zeros in a row before its end
 END_FINISHED, END_STOPPED = 2, 3  # of SegmentInfo
+RESULTS = "analysis"  # beside them: what reports have found, see covcore/analysis/cache.py
 SPOILED = ".spoiled"  # put behind the names of segments that cannot be read to the end
 
 
