@@ -13,6 +13,7 @@ from covcore.store.collecting import Paused
 from covcore.store.header import check_header
 from covcore.store.processes import OUTCOMES, Process
 from covcore.store.schema import INDEXES, TABLES, VERSION, VIEWS
+from covcore.store.seal import check_seal
 from covcore.store.shapes import bitmap_bytes, either
 
 TYPE_CHECKING = False
@@ -150,11 +151,13 @@ class Database:
         quoted = "".join(chr(byte) if byte in SAFE_IN_URI else f"%{byte:02X}" for byte in os.fsencode(path))
         uri = f"file:{'//' if path.startswith('/') else ''}{quoted}?mode=ro&immutable=1"
         with Reading(path):
+            check_seal(path)
             connection = sqlite3.connect(uri, uri=True, isolation_level=None)
             try:
                 harden(connection)
                 check_size(connection, path)
                 check_schema(connection)
+                check_pages(connection)
             except BaseException:
                 connection.close()
                 raise
@@ -212,12 +215,6 @@ class Database:
         with Reading(self.name):
             tables = [statement.split()[2] for statement in TABLES]
             return {table: self.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
-
-    def faults(self) -> str:
-        """What is wrong with how the file is built, in a line, or "": pages that lead round in a circle, rows out of order."""
-        with Reading(self.name):
-            found = [row[0] for row in self._rows("PRAGMA quick_check(1)", str)]
-        return "" if found == ["ok"] else "; ".join(found)
 
     def files(self, contexts: Iterable[int] | None = None) -> list[SourceFile]:
         """Its files, with their code objects and what of them was hit.
@@ -382,6 +379,13 @@ def check_schema(connection: sqlite3.Connection) -> None:
     ours = {(statement.split()[1].lower(), statement.split()[2], statement) for statement in TABLES + VIEWS + INDEXES}
     if set(connection.execute("SELECT type, name, sql FROM sqlite_master")) != ours:
         raise ValueError("its tables are not covcore's")
+
+
+def check_pages(connection: sqlite3.Connection) -> None:
+    """Raises ValueError if pages are used twice: a few that lead to each other would make as many rows as one likes."""
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise ValueError(" ".join(str(found).split()))
 
 
 def check_bits(bits: bytes, shape: Shape) -> None:
