@@ -13,12 +13,32 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
-from bench.measure import Cost, Estimate, geometric_ratios, interleaved, ratios, run, say
+from bench.measure import Cost, Estimate, estimate, geometric_ratios, interleaved, ratios, run, say
 from bench.results import Options, Result, Row
-from bench.tools import BARE, CACHE, COVCORE, Tool, install, output_of, rivals, stamped
+from bench.tools import (
+    BARE,
+    CACHE,
+    COVCORE,
+    COVCORE_CONTEXTS,
+    CTRACE,
+    PYTEST_COV,
+    Tool,
+    install,
+    output_of,
+    rivals,
+    stamped,
+)
 
 REACH = 1.03
-PACKAGES = {"click": ["click"], "marshmallow": ["marshmallow"], "attrs": ["attr", "attrs"]}  # what a suite tests
+REACH_WITH_CONTEXTS = 1.10  # the worst; the median is to be 1.05
+PACKAGES = {
+    "click": ["src/click"],
+    "marshmallow": ["src/marshmallow"],
+    "attrs": ["src/attr", "src/attrs"],
+    "jinja2": ["src/jinja2"],
+    "mako": ["mako"],
+}  # what a suite tests
+WITHOUT_CONTEXTS = ["click", "marshmallow", "attrs"]
 EVERY = 3  # the rivals take part in every third round: their figures need not be as sharp as ours
 LIST = Path(__file__).with_name("suites.txt")
 
@@ -32,32 +52,59 @@ class Timing:
 
 
 def measure(options: Options) -> Result:
+    """The suites, without contexts as other tools measure, and with."""
     rows = []
     for python in options.pythons:
-        whole: list[dict[str, list[float]]] = []
+        first = python == options.pythons[0]
+        costs: dict[str, list[list[float]]] = {BARE: [], COVCORE: []}
         for suite in ["marshmallow"] if options.quick else PACKAGES:
             say(f"suite of {suite}, {python}: outcomes of the tests")
             problem = differing_outcomes(suite, python)
-            names = [BARE, COVCORE, *(rivals(python) if python == options.pythons[0] else [])]
-            taken, texts = timed(suite, python, names, options)
-            whole.append({name: taken[name] for name in (BARE, COVCORE)})
+            names = [BARE, *([COVCORE] if suite in WITHOUT_CONTEXTS else []), COVCORE_CONTEXTS]
+            others = [*(rivals(python) if suite in WITHOUT_CONTEXTS else []), PYTEST_COV] if first else []
+            taken, texts = timed(suite, python, [*names, *others], options)
             figures: dict[str, Estimate | str] = dict(texts)
-            for name in names[1:]:
-                if name not in texts:
-                    rounds = [i for i in range(options.pairs) if takes_part(name, i)]
-                    figures[name] = ratios(taken[name], [taken[BARE][i] for i in rounds])
-            rows.append(Row(f"suite of {suite}, {python}", "x", figures, REACH))
+            for name in taken.keys() - {BARE}:
+                rounds = [i for i in range(options.pairs) if takes_part(name, i)]
+                figures[name] = ratios(taken[name], [taken[BARE][i] for i in rounds])
+            rows += suite_rows(f"suite of {suite}", python, figures)
+            if COVCORE in taken:
+                costs[BARE].append(taken[BARE])
+                costs[COVCORE].append(taken[COVCORE])
             if problem:
                 rows.append(Row(f"suite of {suite}, {python}: outcomes of tests", "x", {COVCORE: problem}))
-        if len(whole) > 1:
-            by_round = {name: list(zip(*(suite[name] for suite in whole), strict=True)) for name in (BARE, COVCORE)}
+        if len(costs[BARE]) > 1:
+            by_round = {name: list(zip(*suites, strict=True)) for name, suites in costs.items()}
             what = f"geometric mean of the suites, {python}"
             rows.append(Row(what, "x", {COVCORE: geometric_ratios(by_round[COVCORE], by_round[BARE])}, REACH))
+        if first and not options.quick:
+            rows.append(data_sizes("click", python))
     return Result("suites", options, rows)
 
 
+def suite_rows(what: str, python: str, figures: dict[str, Estimate | str]) -> list[Row]:
+    """A row without contexts and one with them, whose figures stand in the same columns."""
+    columns = {COVCORE_CONTEXTS: COVCORE, PYTEST_COV: CTRACE}
+    without = {name: figure for name, figure in figures.items() if name not in columns}
+    with_contexts = {columns[name]: figure for name, figure in figures.items() if name in columns}
+    rows = [Row(f"{what}, {python}", "x", without, REACH)] if without else []
+    text = f"{what} with a context for each test, {python}"
+    return [*rows, Row(text, "x", with_contexts, REACH_WITH_CONTEXTS)]
+
+
+def data_sizes(suite: str, python: str) -> Row:
+    """What the data of a run with contexts takes on disk."""
+    sizes: dict[str, Estimate | str] = {}
+    for name, column in ((COVCORE_CONTEXTS, COVCORE), (PYTEST_COV, CTRACE)):
+        with TemporaryDirectory() as temp:
+            pytest(suite, Tool(name, python), Path(temp))
+            data = Path(temp) / ("covcore" if name == COVCORE_CONTEXTS else "coverage")
+            sizes[column] = estimate([data.stat().st_size / 1e6])
+    return Row(f"data of the suite of {suite} with a context for each test, {python}", "MB", sizes)
+
+
 def takes_part(name: str, number: int) -> bool:
-    return name in (BARE, COVCORE) or number % EVERY == 0
+    return name in (BARE, COVCORE, COVCORE_CONTEXTS) or number % EVERY == 0
 
 
 # ---- the suites
@@ -100,8 +147,8 @@ def pytest(suite: str, tool: Tool, folder: Path, *options: str) -> Cost:
     if suite == "attrs":
         program.append("--hypothesis-seed=0")
     packages = PACKAGES[suite]
-    folders = ",".join(f"{here}/src/{package}" for package in packages)
-    command = tool.command(program, ",".join(packages), folder, folders)
+    folders = ",".join(f"{here}/{package}" for package in packages)
+    command = tool.command(program, ",".join(Path(package).name for package in packages), folder, folders)
     environment = {**tool.environment(folder), "HYPOTHESIS_STORAGE_DIRECTORY": f"{folder}/hypothesis"}
     return run(command, cwd=here, log=folder / "output.log", env=environment, check=False)
 
@@ -152,7 +199,7 @@ def last_line(output: str) -> str:
 
 def differing_outcomes(suite: str, python: str) -> str | None:
     """What differs in the tests' outcomes between bare Python and covcore, or None."""
-    bare, covcore = (outcomes(suite, Tool(name, python)) for name in (BARE, COVCORE))
+    bare, covcore = (outcomes(suite, Tool(name, python)) for name in (BARE, COVCORE_CONTEXTS))
     differing = sorted(((bare - covcore) + (covcore - bare)).elements())
     for item in differing[:10]:
         print("differs:", *item, file=sys.stderr)

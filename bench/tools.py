@@ -20,6 +20,8 @@ CACHE = Path(
 
 BARE = "Python"
 COVCORE = "covcore"
+COVCORE_CONTEXTS = "covcore, contexts"
+PYTEST_COV = "pytest-cov, contexts"  # on coverage.py's C tracer: its sysmon core has no contexts
 SYSMON = "coverage.py sysmon"
 CTRACE = "coverage.py ctrace"
 SLIPCOVER = "SlipCover"
@@ -27,8 +29,16 @@ PACKAGES = {  # what goes into whose environment, beside the suites' own needs
     "bare": [],
     "covcore": [],
     "coverage": ["coverage==7.17.3"],
+    "pytest-cov": ["coverage==7.17.3", "pytest-cov==7.1.0"],
     "slipcover": ["slipcover==1.1.0", "tabulate==0.10.0"],
 }
+KINDS = {
+    BARE: "bare",
+    COVCORE: "covcore",
+    COVCORE_CONTEXTS: "covcore",
+    PYTEST_COV: "pytest-cov",
+    SLIPCOVER: "slipcover",
+}  # whose environment a tool runs in
 BUILT_FROM = ["covcore", "plugin", "src", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"]
 
 
@@ -44,8 +54,7 @@ class Tool:
 
     @property
     def folder(self) -> Path:
-        kind = {BARE: "bare", COVCORE: "covcore", SLIPCOVER: "slipcover"}.get(self.name, "coverage")
-        return venv(self.python, kind)
+        return venv(self.python, KINDS.get(self.name, "coverage"))
 
     @property
     def interpreter(self) -> Path:
@@ -59,8 +68,22 @@ class Tool:
         match self.name:
             case "Python":
                 return [self.interpreter, *program]
-            case "covcore":
-                return [self.folder / "bin/covcore", "run", f"--source={source}", f"--data={data}/covcore", *program]
+            case "covcore" | "covcore, contexts":
+                contexts = "none" if self.name == COVCORE else "test"
+                options = [f"--source={source}", f"--data={data}/covcore", f"--dynamic-contexts={contexts}"]
+                return [self.folder / "bin/covcore", "run", *options, *program]
+            case "pytest-cov, contexts":
+                no_settings = data / "empty.coveragerc"
+                no_settings.touch()
+                sources = [f"--cov={name}" for name in source.split(",")]
+                options = [
+                    *sources,
+                    "--cov-branch",
+                    "--cov-context=test",
+                    "--cov-report=",
+                    f"--cov-config={no_settings}",
+                ]
+                return [self.interpreter, *program, *options]
             case "SlipCover":
                 options = ["--branch", "--source", folders or source, "--json", "--out", f"{data}/slipcover.json"]
                 return [self.interpreter, "-m", "slipcover", *options, *program]
@@ -71,8 +94,9 @@ class Tool:
                 return [self.folder / "bin/coverage", "run", *options, *program]
 
     def environment(self, data: Path) -> dict[str, str]:
-        if self.name in (SYSMON, CTRACE):
-            return {"COVERAGE_CORE": self.name.removeprefix("coverage.py "), "COVERAGE_FILE": f"{data}/coverage"}
+        if self.name in (SYSMON, CTRACE, PYTEST_COV):
+            core = "ctrace" if self.name == PYTEST_COV else self.name.removeprefix("coverage.py ")
+            return {"COVERAGE_CORE": core, "COVERAGE_FILE": f"{data}/coverage"}
         return {}
 
 
