@@ -1,13 +1,16 @@
 """Source files as they were measured: their text, and whether it is still the same."""
 
+import errno
 import hashlib
 import os
 import re
+import stat
 import zipimport
 from typing import NamedTuple
 
 _DECLARED_ENCODING = re.compile(rb"^[ \t\f]*#.*?coding[:=]")  # PEP 263, in one of the first two lines
 UNKNOWN_HASH = bytes(32)
+LARGEST = 256 << 20  # bytes: parsing so much takes 20 times as many
 
 
 class Source(NamedTuple):
@@ -43,13 +46,23 @@ def read(path: str) -> Source:
 
 def _raw(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        return _content(path)
     except OSError as error:
         member = _zip_member(path)
         if member is None:
             raise UnusableSource("no source", f"cannot be read: {error.strerror}") from error
         return member
+
+
+def _content(path: str) -> bytes:
+    """What a regular file holds; whoever opens a FIFO waits for ever, and a device has no end.  Raises OSError."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK | os.O_NOCTTY)) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        if status.st_size > LARGEST:
+            raise OSError(errno.EFBIG, "it is too large")
+        return file.read(LARGEST)
 
 
 def _zip_member(path: str) -> bytes | None:

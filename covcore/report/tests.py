@@ -2,11 +2,12 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from covcore.analysis import source
 from covcore.analysis.by_test import ByTest, by_test
+from covcore.analysis.roots import OUTSIDE, Roots
 from covcore.analysis.source import UnusableSource
 from covcore.errors import CovcoreError, printable, say
 from covcore.report.context_names import Tests
@@ -22,6 +23,8 @@ class Options(Protocol):
 
     data: str
     target: str
+    source: Sequence[str]
+    paths: Mapping[str, Sequence[str]]
 
 
 class Target(NamedTuple):
@@ -51,7 +54,7 @@ def tests_command(options: Options) -> int:
     with load(options.data) as database:
         target = find_target(options.target, database.paths())
         tests = Tests(database)
-        found = _asked(target, _by_test(database, target.path, tests))
+        found = _asked(target, _by_test(database, target.path, tests, Roots.of(options.source, options.paths)))
     if not found:
         say("note", f"no test ran {target}")
     for number in tests.members(found):
@@ -97,11 +100,13 @@ def _find_path(name: str, paths: list[str]) -> str:
     raise CovcoreError(f"nothing of {name} was measured: `covcore report` lists the files that were")
 
 
-def _by_test(database: Database, path: str, tests: Tests) -> ByTest:
+def _by_test(database: Database, path: str, tests: Tests, roots: Roots) -> ByTest:
     """Who ran what of a file, by the text that was measured if it is still there."""
     hash, hits = database.hits_of(path)
     text = None
     try:
+        if hash == source.UNKNOWN_HASH and not roots.hold(path):
+            raise UnusableSource("foreign", OUTSIDE)
         text, now = source.read(path)
         if hash not in (now, source.UNKNOWN_HASH):
             say("warning", f"{plain_name(path)} has changed since it was measured: lines are as they were then")
