@@ -166,6 +166,7 @@ examples:
     )
     flag = parser.add_argument
     flag("-m", "--show-missing", action="store_true", default=None, help="list missing lines and branches")
+    flag("--conditions", action="store_true", help="list below the table the outcomes of conditions that never happened")
     flag(
         "--show-excluded", action="store_true", help="list what is excluded below the table, with the rule that says so"
     )

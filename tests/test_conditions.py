@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from conftest import Place
 from constructs import PROGRAMS as CONSTRUCTS
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -712,3 +713,46 @@ def test_thousands_of_levels() -> None:
     """Nothing is said of what is too deep, and the rest is as it should be."""
     deep = "+".join(["a"] * 3000)
     assert conditions_of(f"x = b and ({deep})\nif c: pass\n")[-1] == (2, 3, "c", "test")
+
+
+# ---- `covcore report --conditions`
+
+
+def test_report(place: Place) -> None:
+    text = "def f(a, b):\n    if a and b > 1:\n        return [x for x in a if x]\n    return a if b else 0\nf(0, 1)\nf([1], 1)\n"
+    place.write("a.py", text)
+    place.write("b.py", "x = [y for y in ()]\nwhile x and not x: pass\n")
+    place.write("main.py", "import a, b\n")
+    place.covcore("run", "main.py")
+    plain = place.covcore("report").stdout
+    report = place.covcore("report", "--conditions", "--precision=1")
+
+    assert place.covcore("report", "--conditions").stdout.startswith(plain)
+    assert report.stdout.split("\n\n", 1)[1] == (
+        "a.py:2:8: MC/DC of 'a and b > 1' is not shown for 'a', 'b > 1'\n"
+        "a.py:2:14: 'b > 1' was never true\n"
+        "a.py:4:17: 'b' was never false\n"
+        "b.py:1:17: the loop over '()' was never entered\n"
+        "b.py:2:7: 'x' was never true\n"
+        "b.py:2:7: MC/DC of 'x and not x' is not shown for 'x', 'x'\n"
+        "b.py:2:17: 'x' was never evaluated\n"
+        "\n"
+        "Conditions: 6 of 16 outcomes seen (37.5%)\n"
+        "MC/DC: 0 of 2 decisions shown (of those whose diagram is a tree)\n"
+    )
+
+
+def test_report_of_an_assert_that_pytest_rewrote(place: Place) -> None:
+    """What pytest makes of an assert tells no outcome of another thing."""
+    place.write(
+        "test_a.py",
+        "def test_a():\n    a = b = 1\n    assert a and b or not a\n    assert a < b + 1 < 9, a or b\n    x = a and b\n",
+    )
+    assert place.covcore("run", "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_a.py").status == 0
+    lines = place.covcore("report", "--conditions").stdout.splitlines()
+
+    assert [line for line in lines if line.startswith("test_a.py:")] == [
+        "test_a.py:3:12: 'a' was never false",
+        "test_a.py:4:27: 'a' was never evaluated",
+        "test_a.py:5:9: 'a' was never false",
+    ]

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from covcore.analysis.figures import display
 from covcore.report import results, thresholds
+from covcore.report.conditions import condition_lines
 from covcore.report.excluded import excluded_lines
 from covcore.report.markdown import markdown_lines
 from covcore.report.table import HEADER, Row, Table, build
@@ -19,6 +20,7 @@ class Options(results.Options, Protocol):
     format: str
     show_missing: bool
     show_excluded: bool
+    conditions: bool
     unique: bool
     sort: str
 
@@ -50,6 +52,8 @@ def report_command(options: Options) -> int:
         write_text(table, options.precision, options.show_missing)
     if options.show_excluded and options.format != "total":
         write(excluded_lines(found.reported(), markdown=options.format == "markdown"))
+    if options.conditions and options.format == "text":
+        write(condition_lines(found.reported(), found.total, options.precision))
     if unique and options.format != "total":
         write(unique)
     return thresholds.check(found, options.fail_under, options.precision)
