@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bench import contexts, events, memory, report, startup, steady, suites, table
+from bench import analysis, contexts, events, memory, report, startup, steady, suites, table
 from bench.results import PAIRS, Options, print_rows
 
 PARTS = {
@@ -12,6 +12,7 @@ PARTS = {
     "memory": memory.measure,
     "startup": startup.measure,
     "report": report.measure,
+    "analysis": analysis.measure,
     "steady": steady.measure,
     "contexts": contexts.measure,
     "suites": suites.measure,

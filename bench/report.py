@@ -1,4 +1,4 @@
-"""The report of 1,000 generated files of 200 lines, beside coverage.py's."""
+"""Reports of 1,000 generated files of 200 lines, beside coverage.py's: the first, the next, and JSON."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def work_{i}(numbers, limit={i}):
 
 """
 LINES = 200
+NEXT = "covcore, next report"
 
 
 def measure(options: Options) -> Result:
@@ -45,13 +46,26 @@ def measure(options: Options) -> Result:
             program = generate(folder / "program", n_files)
             for tool in tools.values():
                 run(tool.command([str(program)], str(program.parent), folder), cwd=folder, env=tool.environment(folder))
-            variants = {name: partial(report, tool, folder) for name, tool in tools.items()}
+            variants = {
+                COVCORE: partial(first_report, tools[COVCORE], folder),
+                NEXT: partial(report, tools[COVCORE], folder),
+                SYSMON: partial(report, tools[SYSMON], folder),
+            }
             taken = interleaved(variants, options.pairs, f"report, {python}")
+            variants = {name: partial(json_report, tool, folder) for name, tool in tools.items()}
+            json_taken = interleaved(variants, options.pairs, f"json, {python}")
         cpu = {name: [cost.cpu for cost in costs] for name, costs in taken.items()}
-        figures: dict[str, Estimate | str] = {name: estimate(values) for name, values in cpu.items()}
-        rows.append(Row(f"report of {n_files:,} files of {LINES} lines, CPU time, {python}", "s", figures, detail=True))
+        figures: dict[str, Estimate | str] = {name: estimate(cpu[name]) for name in tools}
+        files = f"{n_files:,} files of {LINES} lines"
+        rows.append(Row(f"report of {files}, CPU time, {python}", "s", figures, detail=True))
         share: dict[str, Estimate | str] = {COVCORE: ratios(cpu[COVCORE], cpu[SYSMON]), SYSMON: estimate([1.0])}
-        rows.append(Row(f"report of {n_files:,} files of {LINES} lines, over coverage.py's, {python}", "x", share, 1.0))
+        rows.append(Row(f"report of {files}, over coverage.py's, {python}", "x", share, 1.0))
+        again: dict[str, Estimate | str] = {COVCORE: ratios(cpu[NEXT], cpu[COVCORE])}
+        rows.append(Row(f"next report of {files} that are unchanged, over the first, {python}", "x", again, 0.1))
+        json_wall: dict[str, Estimate | str] = {
+            name: estimate([cost.wall for cost in costs]) for name, costs in json_taken.items()
+        }
+        rows.append(Row(f"JSON of {files}, {python}", "s", json_wall, 5.0))
     return Result("report", options, rows)
 
 
@@ -72,6 +86,29 @@ def generate(folder: Path, n_files: int) -> Path:
         + "".join(f"module_{i:04}.work_{j}(range(8))\n" for i in range(n_files) for j in called)
     )
     return program
+
+
+def forget(folder: Path) -> None:
+    """Have the next command of covcore's analyse everything anew."""
+    (folder / "covcore.d" / "analysis").unlink(missing_ok=True)
+
+
+def first_report(tool: Tool, folder: Path, number: int) -> Cost:
+    forget(folder)
+    return report(tool, folder, number)
+
+
+def json_report(tool: Tool, folder: Path, number: int) -> Cost:
+    out = folder / f"{tool.name}.json"
+    if tool.name == COVCORE:
+        forget(folder)
+        command: list[str | Path] = [tool.folder / "bin/covcore", "json", f"--data={folder}/covcore", "-o", out]
+    else:
+        command = [tool.folder / "bin/coverage", "json", f"--rcfile={folder}/empty.coveragerc", "-o", out]
+    cost = run(command, cwd=folder, env=tool.environment(folder))
+    if not out.stat().st_size:
+        raise SystemExit(f"bench: no JSON:\n{cost.output[-1000:]}")
+    return cost
 
 
 def report(tool: Tool, folder: Path, number: int) -> Cost:
