@@ -90,7 +90,9 @@ def test_under_covcore_run_own_options_are_idle(shop: Place) -> None:
     words = ["-m", "pytest", "-p", "no:cacheprovider", "--covcore=nothing", "--covcore-fail-under=100"]
     outcome = shop.covcore("run", "--source=shop", *words)
     assert outcome.status == 0
-    assert outcome.stderr == "covcore: warning: `covcore run` measures this run: the options of --covcore have no effect\n"
+    assert (
+        outcome.stderr == "covcore: warning: `covcore run` measures this run: the options of --covcore have no effect\n"
+    )
     assert lines_by_test(shop, "shop.py").keys() == {"", MEMBER, SMALL}
     assert succeeds(shop.covcore("run", "--source=shop", "-m", "pytest", "-p", "no:cacheprovider", "--no-covcore"))
     assert lines_by_test(shop, "shop.py").keys() == {""}
@@ -201,7 +203,10 @@ def test_after(): shop.price(200, True)
 
 
 def test_pdb(shop: Place) -> None:
-    shop.write("test_broken.py", "import shop\ndef test_1():\n    x = shop.price(200, True)\n    assert x == 1\ndef test_2(): pass")
+    shop.write(
+        "test_broken.py",
+        "import shop\ndef test_1():\n    x = shop.price(200, True)\n    assert x == 1\ndef test_2(): pass",
+    )
     outcome = pytest(shop, "--covcore=shop", "--pdb", "test_broken.py", stdin="p shop.price(1, 1)\nc\n")
     assert outcome.status == 1
     assert "1 failed, 1 passed" in outcome.stdout
@@ -248,7 +253,10 @@ def test_2():
 
 
 def test_modules_that_were_imported_before(shop: Place) -> None:
-    shop.write("early.py", "import os\nX = 1\n\nclass C:\n    y = 2\n\n    def f(self):\n        return 1\n\nif X == 2:\n    X = 3\n")
+    shop.write(
+        "early.py",
+        "import os\nX = 1\n\nclass C:\n    y = 2\n\n    def f(self):\n        return 1\n\nif X == 2:\n    X = 3\n",
+    )
     shop.write("test_early.py", "import early\ndef test(): early.C().f()")
     outcome = pytest(shop, "--covcore=early,shop", "-p", "early", PYTHONPATH=".")
     assert outcome.status == 0

@@ -18,7 +18,7 @@ from covcore_pytest import WORKER_VARIABLE
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from covcore.measure.session import Session
-    from covcore_pytest.sessions import OwnSession, WorkerSession
+    from covcore_pytest.sessions import OwnSession
     from covcore_pytest.workers import Workers
 
 NAME = "covcore_running"  # of the plugin object
@@ -62,7 +62,7 @@ def _role(config: pytest.Config, session: Session | None) -> Owner | Worker | Gu
     from covcore_pytest import sessions
 
     if order is not None:
-        return Worker(config, sessions.begin_worker(order))
+        return Worker(config, sessions.of_worker(order, session))
     return Owner(config, sessions.begin_own(config))
 
 
@@ -112,7 +112,7 @@ class Guest:
 class Worker:
     """A worker of pytest-xdist: what it records goes to the controller's run."""
 
-    def __init__(self, config: pytest.Config, session: WorkerSession) -> None:
+    def __init__(self, config: pytest.Config, session: Session) -> None:
         self.config = config
         self.session = session
 
@@ -121,9 +121,11 @@ class Worker:
         try:
             return (yield)
         finally:
-            self.session.finish()
-            if (output := getattr(self.config, "workeroutput", None)) is not None:
-                output["covcore"] = self.session.output()
+            from covcore_pytest.sessions import finish_worker
+
+            output = finish_worker(self.session)
+            if hasattr(self.config, "workeroutput"):
+                self.config.workeroutput["covcore"] = output
 
     def close(self) -> None:
         self.session.finish()

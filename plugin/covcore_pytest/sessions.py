@@ -16,6 +16,8 @@ from covcore.store.union import MOVED_FROM, MOVED_TO, WORKER
 from covcore_pytest import workers
 from covcore_pytest.early import EarlyModules
 
+PATHS = ("source", "include", "omit")  # settings that may hold absolute paths
+
 
 class PluginSession(Session):
     """A session of which pytest's summary says the warnings.
@@ -54,31 +56,19 @@ class OwnSession(PluginSession):
 class WorkerSession(PluginSession):
     """That of a worker, which publishes nothing.
 
-    is_shared: it records into the controller's own folder
+    place: the controller's folder of recordings
+    moved: the folders that are copies of the controller's: from, to
     """
 
     def __init__(self, settings: Settings, order: Mapping[str, object], moved: list[tuple[str, str]]) -> None:
         super().__init__(settings, [])
         self.run_id = str(order["run_id"])
         self.moved = moved
-        self.measured = False
-        self.place = str(order["folder"])
-        if workers.identity(self.place) == order["identity"]:
-            self.folder = self.place
-        else:
+        self.place = self.folder = str(order["folder"])
+        if workers.identity(self.place) != order["identity"]:
             temporary = os.environ.get("TMPDIR") or "/tmp"
             self.folder = os.path.join(make_private_folder(temporary), f"{self.run_id}-{os.getpid()}.d")
         self.has_begun = True
-
-    def output(self) -> dict[str, object]:
-        """What the controller is to know, in types that execnet can send."""
-        is_shared = self.folder == self.place
-        return {
-            "recordings": [] if is_shared else workers.take_away(self.folder, self.run_id),
-            "missing": self.filter.missing(),
-            "measured": self.measured,
-            "warnings": self.warnings,
-        }
 
     def _encoded_settings(self) -> bytes:
         pairs = [(WORKER, os.environ.get("PYTEST_XDIST_WORKER", ""))]
@@ -91,7 +81,7 @@ class WorkerSession(PluginSession):
         pass  # the controller does
 
     def _say_what_is_missing(self, measured: bool) -> None:
-        self.measured = measured
+        pass  # nor does it know what other workers measured
 
 
 def begin_own(config: pytest.Config) -> OwnSession:
@@ -109,11 +99,33 @@ def begin_own(config: pytest.Config) -> OwnSession:
     return session
 
 
-def begin_worker(text: str) -> WorkerSession:
-    """Begin what the controller has ordered (workers.order).  Raises CovcoreError."""
+def of_worker(text: str, child: Session | None) -> Session:
+    """Begin what the controller has ordered (workers.order).
+
+    child: the session that this process has as a child of the controller's; where it fits, it will do
+
+    Raises CovcoreError.
+    """
     order = json.loads(text)
+    if child is not None and child.run_id == order["run_id"] and not order["roots"]:
+        return child
     moved = [(os.path.join(os.getcwd(), name), root) for name, root in order["roots"]]
-    settings = Settings(workers.moved(order["cwd"], [(here, there) for there, here in moved]), order["settings"])
-    session = WorkerSession(settings, order, moved)
+    there = [(root, copy) for copy, root in moved]
+    values = order["settings"]
+    for key in PATHS:
+        values[key] = [workers.moved(item, there) for item in values[key]]
+    session = WorkerSession(Settings(workers.moved(order["cwd"], there), values), order, moved)
     session.start()
     return session
+
+
+def finish_worker(session: Session) -> dict[str, object]:
+    """End a worker's session.  Returns what the controller is to know, in types that execnet can send."""
+    measured = session.has_measured or session.tracer.counts()["codes"] > 0
+    session.finish()
+    output = {"recordings": [], "missing": session.filter.missing(), "measured": measured, "warnings": []}
+    if isinstance(session, WorkerSession):
+        output["warnings"] = session.warnings
+        if session.folder != session.place:
+            output["recordings"] = workers.take_away(session.folder)
+    return output

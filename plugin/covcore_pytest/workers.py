@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -59,7 +59,7 @@ class Workers:
                 self.session.warn(f"worker {node.gateway.id} was lost, and what it recorded with it")
 
     def _take(self, number: int, name: str, output: dict[str, Any]) -> None:
-        """output: as WorkerSession.output() makes it, but by whom?"""
+        """output: as sessions.finish_worker() makes it, but by whom?"""
         for text in output["warnings"]:
             self.session.warn(f"worker {name}: {text}")
         for file, content in output["recordings"]:
@@ -120,13 +120,8 @@ def moved(path: str, pairs: Iterable[tuple[str, str]]) -> str:
     return path
 
 
-def take_away(folder: str, run_id: str) -> list[tuple[str, bytes]]:
-    """The recordings of a run in a folder, as names and bytes of their segments; the folder goes."""
-    found = []
-    for one in find([folder]):
-        if one.run_id == run_id:
-            found += [(os.path.basename(path), read_file(path)) for path in one.segments]
-            one.delete()
-    with suppress(OSError):
-        os.rmdir(folder)
+def take_away(folder: str) -> list[tuple[str, bytes]]:
+    """The recordings in a folder, as names and bytes of their segments; the folder goes."""
+    found = [(os.path.basename(path), read_file(path)) for one in find([folder]) for path in one.segments]
+    shutil.rmtree(folder, ignore_errors=True)
     return found
