@@ -1,0 +1,134 @@
+"""covcore's plugin beside other plugins of pytest: the real ones, from the group `plugins` of pyproject.toml."""
+
+from __future__ import annotations
+
+import re
+
+import pytest as api
+from conftest import Place
+from pytest_runs import lines_by_test, processes, with_plugins
+from test_plugin import MEMBER, SMALL, shop
+
+__all__ = ["shop"]  # a fixture
+
+
+def of_tests(place: Place) -> dict[str, set[int]]:
+    found = lines_by_test(place, "shop.py")
+    del found[""]
+    return found
+
+
+def test_randomly(shop: Place) -> None:
+    for seed in "1", "2":
+        assert with_plugins(shop, "--covcore=shop", "-prandomly", f"--randomly-seed={seed}").status == 0
+        assert of_tests(shop) == {MEMBER: {2, 3}, SMALL: {2, 4, 6}}
+
+
+def test_repeat(shop: Place) -> None:
+    outcome = with_plugins(shop, "--covcore=shop", "--count=3")
+    assert "6 passed" in outcome.stdout
+    assert of_tests(shop) == {f"{MEMBER}[{n}-3]": {2, 3} for n in (1, 2, 3)} | {
+        f"{SMALL}[{n}-3]": {2, 4, 6} for n in (1, 2, 3)
+    }
+
+
+RERUN = """
+import pytest, shop
+runs = []
+@pytest.fixture
+def before():
+    yield
+    shop.price(-1, 1) if 0 else None
+def test_flaky(before):
+    runs.append(1)
+    if len(runs) < 3:
+        shop.price(200, True)
+        assert 0
+    shop.price(10, True)
+def test_next(): shop.price(200, True)
+"""
+
+
+@api.mark.parametrize("options", [[], ["-n1"]])
+def test_reruns_go_under_one_context(shop: Place, options: list[str]) -> None:
+    shop.write("test_shop.py", RERUN)
+    outcome = with_plugins(shop, "--covcore=shop", "--reruns=5", "--covcore-contexts=phase", *options)
+    assert "2 passed, 2 rerun" in outcome.stdout
+    assert of_tests(shop) == {"test_shop.py::test_flaky|run": {2, 3, 4, 6}, "test_shop.py::test_next|run": {2, 3}}
+
+
+HANGING = """
+import time, shop
+def test_1():
+    shop.price(200, True)
+    time.sleep(60)
+def test_2(): shop.price(10, True)
+"""
+
+
+def test_timeout_by_signal(shop: Place) -> None:
+    shop.write("test_shop.py", HANGING)
+    outcome = with_plugins(shop, "--covcore=shop", "--timeout=0.5", "--timeout-method=signal")
+    assert "1 failed, 1 passed" in outcome.stdout
+    assert of_tests(shop) == {"test_shop.py::test_1": {2, 3}, "test_shop.py::test_2": {2, 4, 6}}
+
+
+def test_timeout_that_ends_the_process(shop: Place) -> None:
+    """By os._exit(): what was recorded is there for the next command."""
+    shop.write("test_shop.py", HANGING)
+    assert with_plugins(shop, "--covcore=shop", "--timeout=0.5", "--timeout-method=thread").status == 1
+    assert not shop.data.exists()
+    assert shop.covcore("report", "--format=total").stdout == "40\n"
+    assert of_tests(shop) == {"test_shop.py::test_1": {2, 3}}
+    assert [outcome for _, outcome in processes(shop)] != ["finished"]
+
+
+ASYNC = """
+import asyncio, pytest, shop
+{imports}
+@{fixture}
+async def before():
+    shop.price(10, True)
+    yield
+    await asyncio.sleep(0)
+    with pytest.raises(ValueError): shop.price(-1, True)
+@{mark}
+async def test_1(before):
+    await asyncio.sleep(0)
+    shop.price(200, True)
+@{mark}
+async def test_2():
+    await asyncio.gather(*(asyncio.to_thread(shop.price, n, True) for n in (1, 2)))
+"""
+
+
+@api.mark.parametrize(
+    "words",
+    [
+        {"imports": "import pytest_asyncio", "fixture": "pytest_asyncio.fixture", "mark": "pytest.mark.asyncio"},
+        {
+            "imports": "@pytest.fixture\ndef anyio_backend(): return 'asyncio'",
+            "fixture": "pytest.fixture",
+            "mark": "pytest.mark.anyio",
+        },
+    ],
+    ids=["asyncio", "anyio"],
+)
+def test_coroutines(shop: Place, words: dict[str, str]) -> None:
+    shop.write("test_shop.py", ASYNC.format(**words))
+    outcome = with_plugins(shop, "--covcore=shop", "--covcore-contexts=phase")
+    assert "2 passed" in outcome.stdout
+    assert of_tests(shop) == {
+        "test_shop.py::test_1|setup": {2, 4, 6},
+        "test_shop.py::test_1|run": {2, 3},
+        "test_shop.py::test_1|teardown": {2, 4, 5},
+        "test_shop.py::test_2|run": {2, 4, 6},
+    }
+
+
+def test_all_at_once(shop: Place) -> None:
+    options = ["-n2", "-prandomly", "--count=2", "--reruns=1", "--timeout=60", "--cov=shop", "--cov-branch"]
+    outcome = with_plugins(shop, "--covcore=shop", *options, COVERAGE_CORE="sysmon")
+    assert "4 passed" in outcome.stdout
+    assert len(re.findall(r"^shop\.py .* 80%", outcome.stdout, re.MULTILINE)) == 2
+    assert {re.sub(r"\[.*", "", test) for test in of_tests(shop)} == {MEMBER, SMALL}
