@@ -160,19 +160,26 @@ examples:
   covcore report -m                          with the missing lines, and branches as from->to
   covcore report --skip-covered --sort=cover
   covcore report --format=total              nothing but the percentage, for scripts
+  covcore report --format=github             what is missing, shown beside the lines of a pull request
   covcore report --include="src/*" --omit="*/vendored" --fail-under=90
 """,
         _report,
     )
     flag = parser.add_argument
     flag("-m", "--show-missing", action="store_true", default=None, help="list missing lines and branches")
-    flag("--conditions", action="store_true", help="list below the table the outcomes of conditions that never happened")
+    flag(
+        "--conditions", action="store_true", help="list below the table the outcomes of conditions that never happened"
+    )
     flag(
         "--show-excluded", action="store_true", help="list what is excluded below the table, with the rule that says so"
     )
     flag("--unique", action="store_true", help="list below the table what one test alone runs")
     flag("--sort", metavar="COLUMN", type=sort_column, help=KEYS["sort"][1] + "; default: name")
-    flag("--format", choices=FORMATS, help="a table (the default), a table in Markdown, or just the percentage")
+    flag(
+        "--format",
+        choices=FORMATS,
+        help="a table, one in Markdown, the percentage, or GitHub's annotations; default: text",
+    )
     _add_choices(parser)
 
 

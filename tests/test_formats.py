@@ -677,3 +677,47 @@ class TestWriting:
         done = parcels.run("sh", "-c", command)
 
         assert (done.status, done.stderr, len(done.stdout)) == (0, "", 10)
+
+
+# ---- annotations
+
+ANNOTATION = re.compile(
+    r"::warning file=([^,:\r\n]+),line=(\d+),endLine=(\d+),title=([^,:\r\n]+)::([^\r\n]+)|::notice title=Coverage::(.+)"
+)
+
+
+def read_github(text: str) -> list[re.Match[str]]:
+    found = [ANNOTATION.fullmatch(line) for line in text.removesuffix("\n").split("\n")]
+    assert all(found), text
+    return [match for match in found if match is not None]
+
+
+def test_github(parcels: Place) -> None:
+    done = parcels.covcore("report", "--format=github", "--show-excluded")
+
+    notice, *warnings = read_github(done.stdout)
+    assert notice[6] == "80%25 of statements and branches ran"
+    assert [(it[1], it[2], it[3], it[4]) for it in warnings[:3]] == [
+        ("parcels/parcel.py", "37", "40", "Never ran"),
+        ("parcels/__main__.py", "12", "14", "Never ran"),
+        ("parcels/price.py", "51", "54", "Never ran"),
+    ]
+    assert [it[5] for it in warnings if it[1] == "parcels/__main__.py"] == [
+        "lines 12 to 14 never ran",
+        "line 18 never ran",
+        "line 23 never ran",
+        "line 17 never led to line 18",
+        "line 22 never led to line 23",
+    ]
+
+
+def test_hostile_names_in_annotations(hostile: Place) -> None:
+    """Each has one: `if x` never led out of the module; what GitHub decodes is the name, or what of it prints."""
+    _, *warnings = read_github(hostile.covcore("report", "--format=github").stdout)
+
+    names = [it[1] for it in warnings]
+    for code, character in ("%2C", ","), ("%3A", ":"), ("%0A", "\n"), ("%0D", "\r"), ("%25", "%"):
+        names = [name.replace(code, character) for name in names]
+    assert len(names) == len(HOSTILE)
+    assert {name for name in NAMES_OF_THEM if name.replace("\n", "").replace("\r", "").isprintable()} <= set(names)
+    assert {it[5] for it in warnings} == {"line 2 never led out of its function or module"}

@@ -336,11 +336,11 @@ SLOW = """
 import time
 from covcore.report import results
 analyse_all = results.analyse_all
-def slowly(*arguments):
+def slowly(*arguments, **options):
     end = time.monotonic() + 1.8
     while time.monotonic() < end:
         time.sleep(0.1)
-    return analyse_all(*arguments)
+    return analyse_all(*arguments, **options)
 results.analyse_all = slowly
 """
 

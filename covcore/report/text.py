@@ -1,4 +1,4 @@
-"""`covcore report`: the table on standard output, as plain text, as markdown, or its total alone."""
+"""`covcore report`: the table on standard output, as plain text, as markdown, its total alone, or annotations."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -8,6 +8,7 @@ from covcore.analysis.figures import display
 from covcore.report import results, thresholds
 from covcore.report.conditions import condition_lines
 from covcore.report.excluded import excluded_lines
+from covcore.report.github import github_lines
 from covcore.report.markdown import markdown_lines
 from covcore.report.table import HEADER, Row, Table, build
 from covcore.report.unique import unique_lines
@@ -48,13 +49,15 @@ def report_command(options: Options) -> int:
         write([display(table.total.percent, options.precision)])
     elif options.format == "markdown":
         write(markdown_lines(table, options.precision, options.show_missing))
+    elif options.format == "github":
+        write(github_lines(found.shown(options), found.total, options.precision))
     else:
         write_text(table, options.precision, options.show_missing)
-    if options.show_excluded and options.format != "total":
+    if options.show_excluded and options.format in ("text", "markdown"):
         write(excluded_lines(found.reported(), markdown=options.format == "markdown"))
     if options.conditions and options.format == "text":
         write(condition_lines(found.reported(), found.total, options.precision))
-    if unique and options.format != "total":
+    if unique and options.format in ("text", "markdown"):
         write(unique)
     return thresholds.check(found, options.fail_under, options.precision)
 
