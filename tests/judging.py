@@ -157,7 +157,7 @@ def run(text: str, path: str) -> Verdict:
 
     names = {"_test": test, "_loop": loop, "_async_loop": async_loop, "_Left": Left, "__name__": "program"}
     with contextlib.suppress(Exception):
-        exec(compile(tree, path, "exec"), names)
+        exec(compile(tree, path, "exec", dont_inherit=True), names)
     return dict(zip(rewriter.keys, seen, strict=True))
 
 
