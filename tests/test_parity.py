@@ -30,7 +30,7 @@ from oracle_packages.comparing import (
     of_parser,
     unexplained,
 )
-from oracle_packages.measuring import Suite, measure
+from oracle_packages.measuring import Measured, Suite, measure
 from oracle_packages.sources import Unavailable
 from oracle_packages.suites import PACKAGES, module, modules, package
 
@@ -118,7 +118,8 @@ def test_constructs_under_O() -> None:
 
 @pytest.mark.parametrize("name", ["marshmallow", "mako"])
 def test_package_with_its_suite(name: str, tmp_path: Path) -> None:
-    check_suite(lambda: package(name), tmp_path)
+    measured = check_suite(lambda: package(name), tmp_path)
+    assert measured.status == 0, measured.output[-1000:]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_module_of_the_standard_library_with_its_tests(name: str, tmp_path: Path
     check_suite(lambda: module(name, tmp_path), tmp_path)
 
 
-def check_suite(find: Callable[[], Suite], folder: Path) -> None:
+def check_suite(find: Callable[[], Suite], folder: Path) -> Measured:
     try:
         suite = find()
     except Unavailable as error:
@@ -142,6 +143,7 @@ def check_suite(find: Callable[[], Suite], folder: Path) -> None:
     n_statements = sum(len(pair.ours.statements) for pair in measured.files.values())
     n_missing = sum(len(pair.ours.missing) for pair in measured.files.values())
     assert n_missing < n_statements / 2, measured.output[-1000:]
+    return measured
 
 
 def test_there_are_enough_of_them() -> None:

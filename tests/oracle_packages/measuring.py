@@ -23,6 +23,10 @@ TIMEOUT = 600  # seconds
 FINISHED = 2  # how a recording ends: covcore/_reader.pyi
 
 
+class Unfinished(Exception):
+    """A suite that does not come to its end."""
+
+
 @dataclass(frozen=True)
 class Suite:
     """A suite and what it tests.
@@ -57,6 +61,9 @@ def measure(suite: Suite, data: Path) -> Measured:
     Args:
         suite: what to run.
         data: an empty folder for what is recorded.
+
+    Raises:
+        Unfinished: it hangs, or dies.
     """
     (data / "files").write_text("\n".join(map(str, suite.files)))
     # Frozen modules have no file that could be measured.
@@ -67,18 +74,21 @@ def measure(suite: Suite, data: Path) -> Measured:
         "PYTHONDONTWRITEBYTECODE": "1",
         "HYPOTHESIS_STORAGE_DIRECTORY": str(data / "hypothesis"),
     }
-    done = subprocess.run(
-        [*python, data, data / "files", *suite.command],
-        cwd=suite.folder,
-        env=environment,
-        timeout=TIMEOUT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    try:
+        done = subprocess.run(
+            [*python, data, data / "files", *suite.command],
+            cwd=suite.folder,
+            env=environment,
+            timeout=TIMEOUT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+    except subprocess.TimeoutExpired:
+        raise Unfinished(f"the suite of {suite.name} hangs") from None
     output = done.stdout.decode(errors="replace")
     if not (data / "coverage").exists():
-        raise RuntimeError(f"the suite of {suite.name} does not come to its end:\n{output[-3000:]}")
+        raise Unfinished(f"the suite of {suite.name} does not come to its end:\n{output[-3000:]}")
     return Measured(output, done.returncode, pairs(suite.files, data))
 
 
