@@ -72,7 +72,7 @@ def run(package: Path, results: Path) -> dict[str, str]:
         f"--junitxml={results}",
         *paths,
     ]
-    done = subprocess.run(command, cwd=package, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=package, env=environment, capture_output=True, text=True, timeout=600)
     assert results.exists(), done.stdout[-3000:] + done.stderr[-3000:]
     found = {}
     for case in ElementTree.parse(results).iter("testcase"):
