@@ -386,7 +386,7 @@ with C2(a or b) as x, (C2(a) or b), (a and C2(b) or C2(c)):
     if c: return a or b
 
 with C2(a) or C2(b):
-    if a and b: raise ValueError
+    if not a or b: raise ValueError
 
 with (C2(a) if b or c else C2(d)): pass
 
