@@ -15,7 +15,7 @@ c_files = $(wildcard src/*.c src/*.h)
 
 .SECONDARY: # keep what was made on the way
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-c test-py oracle oracle-packages build sanitize fuzz lint format bench clean distclean
+.PHONY: help demo test test-c test-py oracle oracle-packages matrix build sanitize fuzz lint format bench clean distclean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ demo: .venv/demo/.installed ## measure the example project and report what its t
 test: lint test-c test-py ## everything that CI runs: lint, the C tests, the Python tests
 
 # ---- the tests
+
+matrix: $(PY:%=.venv/%/.built) ## which test ran which line, beside coverage.py, on suites of real packages
+	@set -e; for version in $(PY); do (cd tests && nice $(call python,$$version) -m matrix $(ARGS)); done
 
 build: $(PY:%=.venv/%/.built) ## build the extensions in place, for each Python or PY=3.14
 

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
 import pytest as api
 from conftest import Place
+from matrix import Run
 from pytest_runs import lines_by_test, processes, with_plugins
 from test_plugin import MEMBER, SMALL, shop
 
 __all__ = ["shop"]  # a fixture
+EXAMPLES = Path(__file__).parent.parent / "examples"
+CONFTEST = """
+import parcels.price, pytest
+from parcels.parcel import Parcel
+@pytest.fixture(scope="module", autouse=True)
+def before(request):
+    Parcel(10, (20, 30, 40), "DE").girth_cm
+    yield
+    parcels.price.zone("FR")
+"""
 
 
 def of_tests(place: Place) -> dict[str, set[int]]:
@@ -124,6 +137,17 @@ def test_coroutines(shop: Place, words: dict[str, str]) -> None:
         "test_shop.py::test_1|teardown": {2, 4, 5},
         "test_shop.py::test_2|run": {2, 4, 6},
     }
+
+
+def test_the_matrix_of_tests_and_lines(tmp_path: Path) -> None:
+    """What each phase of each test ran is what coverage.py's C tracer says, in the same run."""
+    shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__", ".covcore*"))
+    folder = tmp_path / "examples"
+    (folder / "conftest.py").write_text(CONFTEST)
+    run = Run(folder, [folder / "parcels"], ["tests"])
+    assert run.status == 0, run.output
+    assert run.differences() == []
+    assert {context.partition("|")[2] for context in run.ours} == {"", "setup", "run", "teardown"}
 
 
 def test_all_at_once(shop: Place) -> None:
