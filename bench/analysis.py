@@ -12,10 +12,10 @@ from bench.tools import COVCORE, SYSMON, Tool
 
 # What both have to do: find what there is in a text.  The first argument is how many of the files to take: one in N.
 COMMON = """\
-import glob, sys, sysconfig
+import glob, os, sys, sysconfig
 folder = sysconfig.get_paths()["stdlib"]
 paths = sorted(glob.glob(folder + "/*.py") + glob.glob(folder + "/[a-z]*/*.py"))
-paths = [path for path in paths if "/test" not in path and "-packages" not in path][:: int(sys.argv[1])]
+paths = [path for path in paths if "/test" not in path and "-packages" not in path and os.path.isfile(path)][:: int(sys.argv[1])]
 texts = [text for path in paths if (text := open(path, encoding="utf-8", errors="replace").read())]
 print("LINES", sum(text.count("\\n") for text in texts))
 """
