@@ -5,6 +5,7 @@ All are read before anything is written, nothing is written but a file that take
 input goes before that is on the disk and has been read back.  So whatever ends this process, calling it again ends well.
 """
 
+import contextlib
 import os
 
 from covcore._reader import decode_shape
@@ -16,7 +17,7 @@ from covcore.store.inputs import Inputs, identity_of
 from covcore.store.locking import Lock
 from covcore.store.processes import plural
 from covcore.store.publish import recover, write_database
-from covcore.store.recordings import folder_of
+from covcore.store.recordings import RESULTS, folder_of
 from covcore.store.spool import NoRoom, Spool
 from covcore.store.union import UNKNOWN_HASH, Union
 
@@ -229,14 +230,17 @@ def remove_input(one: Input, result: Combined) -> None:
     """Remove an input whose data is safe, unless it is no longer what was read."""
     folder = os.path.dirname(one.path) if one.recording else folder_of(one.path)
     try:
-        with Lock(folder, shared=not os.path.isdir(folder)):  # a shared lock makes no folder
+        has_folder = os.path.isdir(folder) and not os.path.islink(folder)
+        with Lock(folder) if has_folder else contextlib.nullcontext():
             if identity_of(one.path) == one.identity:
                 if one.recording:
                     one.recording.delete()
                 else:
                     os.unlink(one.path)
-        if os.path.isdir(folder) and os.listdir(folder) == ["lock"]:
-            os.unlink(os.path.join(folder, "lock"))
+        left = set(os.listdir(folder)) if has_folder else {""}
+        if left <= {"lock", RESULTS}:
+            for name in left:
+                os.unlink(os.path.join(folder, name))
             os.rmdir(folder)
     except FileNotFoundError:
         return

@@ -353,7 +353,8 @@ class Reading:
         if isinstance(error, KeyError):
             error = ValueError("a reference that leads nowhere")
         if isinstance(error, (sqlite3.Error, ValueError, OverflowError, OSError)):
-            raise CovcoreError(f"{self.name} is damaged ({error}): move it away") from None
+            reason = " ".join(str(error).split())[:200]  # SQLite quotes what it cannot read
+            raise CovcoreError(f"{self.name} is damaged ({reason}): move it away") from None
 
 
 def harden(connection: sqlite3.Connection) -> None:

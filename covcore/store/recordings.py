@@ -190,9 +190,9 @@ def read_segments(paths: Iterable[str]) -> list[bytes]:
     segments = []
     left = LARGEST_RECORDING
     for path in paths:
-        segments.append(read_file(path, min(left, LARGEST_SEGMENT) + 1))
-        left -= len(segments[-1])
-        if left < 0 or len(segments[-1]) > LARGEST_SEGMENT:
+        n_bytes = os.lstat(path).st_size
+        left -= n_bytes
+        if left < 0 or n_bytes > LARGEST_SEGMENT:
             raise ValueError("larger than a recording can be")
     return segments
 
