@@ -11,6 +11,7 @@ from covcore.analysis import codes, source
 from covcore.analysis.cache import Cache, KeptResult, encode
 from covcore.analysis.exclusions import Rules
 from covcore.analysis.file import FileResult, analyse
+from covcore.analysis.roots import OUTSIDE, Roots
 from covcore.analysis.source import UnusableSource
 from covcore.analysis.unseen import unseen
 from covcore.analysis.workers import spread
@@ -34,6 +35,7 @@ def analyse_all(
     wanted: Callable[[str], bool],
     contexts: Sequence[int] | None = None,
     n_workers: int | None = None,
+    roots: Roots | None = None,
 ) -> list[Analysed]:
     """Analyse the files of a database, and those of its runs' --source that never ran.
 
@@ -43,17 +45,19 @@ def analyse_all(
         wanted: whether a report wants a path.
         contexts: only hits under the contexts of these ids count; None: all do.
         n_workers: how many processes share the work, if there is much; None: one for each core.
+        roots: what may be read of files without a hash; None: those of no configuration.
     """
     files = {file.path: file for file in database.files(contexts)}
     optimize = min((code.optimize for file in files.values() for code in file.codes), default=0)
-    for path in unseen(database.runs(), files):
+    roots = roots or Roots()
+    for path in unseen(database.runs(), files, roots):
         files[path] = SourceFile(path, source.UNKNOWN_HASH)
     with _without_garbage_collection():
         cache = Cache(database.name, rules)
         found: dict[str, Analysed] = {}
         jobs = []
         for path in sorted(filter(wanted, files)):
-            job = take_up(files[path], rules, optimize)
+            job = take_up(files[path], rules, optimize, roots)
             if isinstance(job, Job):
                 found[path] = Analysed(path, cache.get(path, job.key))
                 if found[path].result is None:
@@ -82,8 +86,10 @@ class Job(NamedTuple):
     key: str  # a hash of all that the result depends on, the rules and covcore apart
 
 
-def take_up(file: SourceFile, rules: Rules, optimize: int) -> Job | Analysed:
+def take_up(file: SourceFile, rules: Rules, optimize: int, roots: Roots | None = None) -> Job | Analysed:
     """Read a file; if it cannot be analysed, the answer says why."""
+    if file.hash == source.UNKNOWN_HASH and roots and not roots.hold(file.path):
+        return Analysed(file.path, None, "foreign", OUTSIDE)
     try:
         text, hash = source.read(file.path)
     except UnusableSource as error:

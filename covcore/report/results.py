@@ -10,6 +10,7 @@ from covcore.analysis.exclusions import Rules
 from covcore.analysis.figures import Figures
 from covcore.analysis.file import FileResult
 from covcore.analysis.project import Analysed, analyse_all
+from covcore.analysis.roots import Roots
 from covcore.errors import CovcoreError, say
 from covcore.report import processes
 from covcore.report.names import plain_name
@@ -29,6 +30,8 @@ class Options(exclusions.Settings, Protocol):
     skip_empty: bool
     precision: int
     fail_under: float | Mapping[str, float] | None
+    source: Sequence[str]
+    paths: Mapping[str, Sequence[str]]
 
 
 class Reported(NamedTuple):
@@ -68,7 +71,13 @@ def analysed(database: Database, options: Options) -> Results:
     """
     contexts = chosen_contexts(database, options.contexts)
     with progress("analysing"):
-        files = analyse_all(database, Rules.of(options), file_chooser(options.include, options.omit), contexts)
+        files = analyse_all(
+            database,
+            Rules.of(options),
+            file_chooser(options.include, options.omit),
+            contexts,
+            roots=Roots.of(options.source, options.paths),
+        )
     for file in files:
         if file.result is None:
             say("warning", f"{plain_name(file.path)} {file.problem}: it is left out of the total")
