@@ -4,6 +4,7 @@ PYTHONS ?= 3.14 3.15
 PY ?= $(PYTHONS)
 SECONDS ?= 60
 N ?= 20000
+SEEDS ?= 500
 PYTEST_ARGS ?= -n auto
 CLANG ?= clang
 
@@ -15,7 +16,7 @@ c_files = $(wildcard src/*.c src/*.h)
 
 .SECONDARY: # keep what was made on the way
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-c test-py oracle oracle-packages matrix build sanitize fuzz lint format bench clean distclean
+.PHONY: help demo test test-c test-py faults oracle oracle-packages matrix build sanitize fuzz lint format bench clean distclean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +38,11 @@ test-py: $(PY:%=.venv/%/.built) ## the Python tests, on each Python or PY=3.14
 	@set -e; for version in $(PY); do \
 	    echo "Python $$version: pytest $(PYTEST_ARGS)"; \
 	    $(call python,$$version) -m pytest $(PYTEST_ARGS); \
+	done
+
+faults: $(PY:%=.venv/%/.built) ## kills, forks, full disks and failing calls at full strength: SEEDS=500 of each
+	@set -e; for version in $(PY); do \
+	    COVCORE_SEEDS=$(SEEDS) $(call python,$$version) -m pytest -s tests/faults $(ARGS); \
 	done
 
 oracle: $(PY:%=.venv/%/.built) ## covcore against sys.settrace on N=20000 generated programs; ARGS="..." go to it (--help)

@@ -20,6 +20,8 @@ LISTS = ("source", "include", "omit")
 NOTES = ".children"  # put behind the path of a recording
 LAST = -(10**9)  # exit priority, of multiprocessing
 
+_getpid = os.getpid  # programs mock such things, and fork
+
 _watched: Session | None = None
 _is_hooked = False
 
@@ -78,7 +80,7 @@ def _in_forked_child() -> None:
     notes = session.notes
     session.tracer.begin_own()
     session.notes = session.tracer.path + NOTES
-    note(notes, ("born", os.getpid()))
+    note(notes, ("born", _getpid()))
     # Children of multiprocessing leave by os._exit(), and forget exit handlers of their parents.
     if (util := sys.modules.get("multiprocessing.util")) is not None:
         util.register_after_fork(session, _finish_last)

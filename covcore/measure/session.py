@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from covcore.config import Settings
     from covcore.store.publish import PublishReport
 
+_getpid = os.getpid  # programs mock such things
+
 _current: Session | None = None
 
 
@@ -219,7 +221,7 @@ class Session:
             return  # nothing could be recorded
         self.has_measured |= self.tracer.counts()["codes"] > 0
         self.tracer.stop()
-        if os.getpid() != self.pid:
+        if _getpid() != self.pid:
             return  # a forked child: its recording is left to its parent, or to the next command
         if self.tracer.error:
             self.warn(f"measuring stopped early: {self.tracer.error}")

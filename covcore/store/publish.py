@@ -13,6 +13,7 @@ from covcore.store.collecting import Paused
 from covcore.store.database import Database
 from covcore.store.gathering import Gathering
 from covcore.store.header import check_header
+from covcore.store.limits import Spared
 from covcore.store.locking import Lock
 from covcore.store.processes import STOPPED, UNENDED, plural
 from covcore.store.recordings import find, folder_of
@@ -83,7 +84,7 @@ def recover(data: str) -> PublishReport:
 def publish(data: str, directories: Sequence[str], own: str) -> PublishReport:
     """Do both: as publish_run with a run of our own, else as recover."""
     report = PublishReport(data)
-    with Lock(folder_of(data)), Paused():
+    with Lock(folder_of(data)), Paused(), Spared():
         found = find(dict.fromkeys((folder_of(data), *directories)))
         gathering = gather(data, found, own, report)
         if gathering.added:

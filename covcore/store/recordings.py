@@ -21,6 +21,7 @@ SEGMENT_MAGIC = b"\x89COV\r\n\x1a\n"
 LARGEST_SEGMENT = 132 << 20  # bytes: one has 4 MiB at most, or one record, which has 128 at most
 LARGEST_RECORDING = 1 << 30
 PIECE = 1 << 20  # no honest recording has so many zeros in a row before its end
+ZEROS = bytes(PIECE)
 END_FINISHED, END_STOPPED = 2, 3  # of SegmentInfo
 RESULTS = "analysis"  # beside them: what reports have found, see covcore/analysis/cache.py
 SPOILED = ".spoiled"  # put behind the names of segments that cannot be read to the end
@@ -212,7 +213,7 @@ def read_file(path: str, n_bytes: int = -1) -> bytes:
         while left > 0 and (part := os.read(descriptor, min(left, PIECE))):
             parts.append(part)
             left -= len(part)
-            if part.count(0) == PIECE:
+            if part == ZEROS:
                 break  # a hole of any size takes no room on the disk, and would in memory
         return b"".join(parts)
     finally:
