@@ -25,9 +25,11 @@ class quiet:
 
     def __exit__(self, *exception: object) -> None:
         assert self.known is not None
-        for name in [name for name in sys.modules if name not in self.known and not is_ours(name)]:
-            module = sys.modules.pop(name)
+        forgotten = [name for name in sys.modules if name not in self.known and not is_ours(name)]
+        modules = {name: sys.modules.pop(name) for name in forgotten}
+        for name, module in modules.items():
             parent, _, child = name.rpartition(".")
+            # Packages that are forgotten themselves stay whole: `undisturbed` may have them for the end.
             if parent in sys.modules and getattr(sys.modules[parent], child, None) is module:
                 delattr(sys.modules[parent], child)
 
