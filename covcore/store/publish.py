@@ -195,11 +195,11 @@ def write_file(new: str, union: Union, replaced: Iterable[str]) -> Written:
         written = write_union(connection, union, replaced)
     finally:
         connection.close()
+    write_seal(new)
+    return written
 
 
 def sync_folder(folder: str) -> None:
-    write_seal(new)
-    return written
     """Have a rename outlast a crash of the machine, where the file system can do that.  Raises OSError."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -195,6 +195,7 @@ def read_segments(paths: Iterable[str]) -> list[bytes]:
         left -= n_bytes
         if left < 0 or n_bytes > LARGEST_SEGMENT:
             raise ValueError("larger than a recording can be")
+        segments.append(read_file(path, n_bytes))
     return segments
 
 
