@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 OURS = ("covcore", "covcore_pytest")
+ENOUGH_RECURSION = 1000  # as the interpreter begins with
 
 
 class quiet:
@@ -57,10 +58,10 @@ class undisturbed:
     """Inside this context imports of ours and of the standard library are answered as if no program had run.
 
     A program may have put a folder with a datetime.py of its own in front of sys.path, have import hooks, a mock in
-    sys.modules, or have cleared that.
+    sys.modules, or have cleared that; or have left hardly any recursion.
     """
 
-    __slots__ = ("found", "hidden", "known", "machinery", "standard")
+    __slots__ = ("found", "hidden", "known", "limit", "machinery", "standard")
 
     def __init__(self, standard: Iterable[str]) -> None:
         """standard: the folders of the standard library, each with "/" at its end"""
@@ -68,10 +69,13 @@ class undisturbed:
         path = [entry for entry in sys.path if isinstance(entry, str) and f"{entry}/".startswith(self.standard)]
         self.machinery = (path, sys.meta_path[:], sys.path_hooks[:])
         self.found = self.machinery
+        self.limit = sys.getrecursionlimit()
         self.known = {name: module for name, module in sys.modules.items() if name != "__main__"}
         self.hidden: dict[str, ModuleType] = {}
 
     def __enter__(self) -> None:
+        self.limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(self.limit, ENOUGH_RECURSION))
         self.found = (sys.path, sys.meta_path, sys.path_hooks)
         sys.path, sys.meta_path, sys.path_hooks = self.machinery
         for name in [name for name in sys.modules if name.partition(".")[0] in sys.stdlib_module_names]:
@@ -83,6 +87,7 @@ class undisturbed:
     def __exit__(self, *exception: object) -> None:
         sys.path, sys.meta_path, sys.path_hooks = self.found
         sys.modules.update(self.hidden)
+        sys.setrecursionlimit(self.limit)
 
     def _is_genuine(self, name: str) -> bool:
         """Whether the module of this name is the standard library's."""
