@@ -17,7 +17,7 @@ from conftest import Place
 from forging import forge
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from recording_files import OPEN, Recording, shape_of
+from recording_files import OPEN, Recording, shape_of, simple
 
 from covcore._reader import read_recording
 from covcore.errors import CovcoreError
@@ -218,6 +218,26 @@ def test_recordings_of_the_output_count_too(tmp_path: Path, shards: list[Path]) 
     result = combine(str(tmp_path / "out"), [str(path) for path in shards])
     assert contexts_of(tmp_path / "out") >= {"test_7", "test_0"}
     assert result.warnings == []
+
+
+def test_what_processes_noted_of_others_goes_along(tmp_path: Path) -> None:
+    shard(0).write(tmp_path / "in.d")
+    simple("00", pid=2, started=10**18 + 1, end=OPEN).write(tmp_path / "in.d")
+    (tmp_path / "in.d" / "00-1-5.children").write_text("fork\nkill 2 9\n")
+    simple("00", pid=2, started=10**18 + 1).write(tmp_path / "other.d")
+    for paths in ["in.d", "other.d"], ["other.d", "in.d"]:
+        out = tmp_path / "-".join(["out", *paths])
+        combine(str(out), [str(tmp_path / path) for path in paths], keep=True)
+        with Database.open(str(out)) as database:
+            assert [(one.pid, one.outcome, one.problem) for one in database.processes()] == [
+                (0, "left no record", ""),
+                (1, "finished", ""),
+                (2, "finished", ""),
+            ]
+    combine(str(tmp_path / "out"), [str(tmp_path / "in.d")])
+    with Database.open(str(tmp_path / "out")) as database:
+        assert [one.problem for one in database.processes()] == ["", "", "killed by signal 9"]
+    assert not (tmp_path / "in.d").exists()
 
 
 def test_a_process_that_still_runs_keeps_its_recording(tmp_path: Path, shards: list[Path]) -> None:

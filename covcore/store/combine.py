@@ -12,9 +12,11 @@ from covcore._reader import decode_shape
 from covcore.errors import CovcoreError
 from covcore.store.collecting import Paused
 from covcore.store.database import Database
+from covcore.store.gathering import add_causes, add_lost
 from covcore.store.header import check_header
 from covcore.store.inputs import Inputs, identity_of
 from covcore.store.locking import Lock
+from covcore.store.notes import SUFFIX, find_notes
 from covcore.store.processes import plural
 from covcore.store.publish import recover, write_database
 from covcore.store.recordings import RESULTS, folder_of
@@ -139,6 +141,7 @@ def merge(
         for one in inputs:
             add(one, union, spool, result)
             origins.note(one.path)
+        add_notes(result, union)
         result.older = origins.changed()
         refuse_unless(allow_partial, result)
         written = write_database(data, union, replaced, safe="no input was removed")
@@ -189,6 +192,21 @@ def add_recording(found: Found, union: Union) -> None:
     union.add_recording(recording)
 
 
+def add_notes(result: Combined, union: Union) -> None:
+    """Add what processes have noted on those that they started, where their recordings were added."""
+    recordings = {one.recording.name: one.recording for one in result.taken if one.recording}
+    owners = {name: found.owner for name, found in recordings.items() if found.owner}
+    folders = sorted({os.path.dirname(found.segments[0]) for found in recordings.values()})
+    found = [
+        notes
+        for notes in find_notes(folders, dict.fromkeys(recordings, True), owners, ())
+        if os.path.basename(notes.path).removesuffix(SUFFIX) in recordings
+    ]
+    for notes in found:
+        add_lost(union, notes)
+    add_causes(union, found)
+
+
 class Origins:
     """From which input each text of a source file came first."""
 
@@ -235,6 +253,8 @@ def remove_input(one: Input, result: Combined) -> None:
             if identity_of(one.path) == one.identity:
                 if one.recording:
                     one.recording.delete()
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(os.path.join(folder, one.recording.name + SUFFIX))
                 else:
                     os.unlink(one.path)
         left = set(os.listdir(folder)) if has_folder else {""}

@@ -160,25 +160,10 @@ class Gathering:
         for notes in self.notes:
             if notes.over and notes.owner["run_id"] in self.chosen:
                 self._add_lost(notes)
-        signals = {
-            (notes.owner["run_id"], pid): number for notes in self.notes for pid, number in notes.signals.items()
-        }
-        successors = {(notes.owner["run_id"], notes.owner["pid"]): notes.successor for notes in self.notes}
-        for process in self.union.processes.values():
-            key = (process.run_id, process.pid)
-            if process.outcome == UNENDED and not process.problem:
-                if key in signals:
-                    process.problem = f"{SIGNALLED}{signals[key]}"
-                elif successors.get(key):
-                    process.problem = REPLACED + os.path.basename(successors[key])
+        add_causes(self.union, self.notes)
 
     def _add_lost(self, notes: Notes) -> None:
-        for number, command in enumerate(notes.lost):
-            process = process_of(notes.owner, 0, problem=command)
-            process.pid, process.outcome = 0, LOST
-            process.started += number
-            self.union.add_process(process)
-            self.processes.append(process)
+        self.processes += add_lost(self.union, notes)
         if notes.lost:
             self.warnings.append(
                 f"{plural(len(notes.lost), 'child', 'ren')} of process {notes.owner['pid']} left no record: "
@@ -188,3 +173,29 @@ class Gathering:
     def _refuse(self, one: Found, problem: str) -> None:
         one.problem = problem
         self.refused.append(one)
+
+
+def add_lost(union: Union, notes: Notes) -> list[Process]:
+    """Add to a union the children of a process that left no record.  Returns them."""
+    lost = []
+    for number, command in enumerate(notes.lost):
+        process = process_of(notes.owner, 0, problem=command)
+        process.pid, process.outcome = 0, LOST
+        process.started += number
+        union.add_process(process)
+        lost.append(process)
+    return lost
+
+
+def add_causes(union: Union, found: Iterable[Notes]) -> None:
+    """Say of processes that ended without an end mark why that was, as far as others have noted it."""
+    found = list(found)
+    signals = {(notes.owner["run_id"], pid): number for notes in found for pid, number in notes.signals.items()}
+    successors = {(notes.owner["run_id"], notes.owner["pid"]): notes.successor for notes in found}
+    for process in union.processes.values():
+        key = (process.run_id, process.pid)
+        if process.outcome == UNENDED and not process.problem:
+            if key in signals:
+                process.problem = f"{SIGNALLED}{signals[key]}"
+            elif successors.get(key):
+                process.problem = REPLACED + os.path.basename(successors[key])

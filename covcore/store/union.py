@@ -229,9 +229,10 @@ def tag_of(owner: Owner) -> str:
     return f"cpython-{owner['hexversion'] >> 24}{owner['hexversion'] >> 16 & 0xFF}"
 
 
-def _certainty(process: Process) -> tuple[int, str, str, str, int]:
+def _certainty(process: Process) -> tuple[int, bool, str, str, str, int]:
     """Less is surer; no two are equal that differ, or the order of inputs would tell."""
-    return OUTCOMES.index(process.outcome), process.problem, process.run_id, process.tag, process.optimize
+    problem = process.problem
+    return OUTCOMES.index(process.outcome), not problem, problem, process.run_id, process.tag, process.optimize
 
 
 def text(value: str) -> str:
