@@ -22,6 +22,9 @@ import coverage
 PLUGINS = Path(sys.prefix) / "plugins"
 PACKAGES = ["attrs", "click", "marshmallow"]
 
+# Started processes are measured by covcore alone, and so shall not be.
+ALONE = "import os\ndef pytest_configure(): os.environ.pop('COVCORE_RUN', None)\n"
+
 type Matrix = dict[str, dict[str, set[int]]]  # "test|phase": {path: lines}
 
 
@@ -45,19 +48,20 @@ class Run:
         with TemporaryDirectory() as temp:
             data = Path(temp)
             (data / "settings").touch()  # the suite's project may have some
+            (data / "alone.py").write_text(ALONE)
             options = [f"--cov={source}" for source in sources] + [f"--covcore={source}" for source in sources]
             options += ["--cov-branch", "--cov-context=test", f"--cov-config={data}/settings", "--cov-report="]
             options += ["--covcore-contexts=phase", "--covcore-report="]
             blocked = [
                 f"-pno:{name}" for name in ("cacheprovider", "randomly", "asyncio", "anyio", "timeout", "rerunfailures")
             ]
-            command = [sys.executable, "-m", "pytest", "-q", *blocked, *options]
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "alone", *blocked, *options]
             environment = os.environ | {
                 "COVERAGE_CORE": "ctrace",
                 "COVERAGE_FILE": f"{data}/coverage",
                 "COVCORE_DATA": f"{data}/covcore",
                 "HYPOTHESIS_STORAGE_DIRECTORY": f"{data}/hypothesis",
-                "PYTHONPATH": os.pathsep.join(map(str, [*path, PLUGINS])),
+                "PYTHONPATH": os.pathsep.join(map(str, [*path, PLUGINS, data])),
             }
             done = subprocess.run([*command, *words], cwd=folder, env=environment, capture_output=True, text=True)
             self.status, self.output = done.returncode, done.stdout + done.stderr

@@ -53,7 +53,7 @@ def test_a_run_is_measured_and_reported(shop: Place) -> None:
     outcome = pytest(shop, "--covcore=shop")
     assert succeeds(outcome)
     assert re.search(r"^shop\.py +6 +1 +4 +1 +80%$", outcome.stdout, re.MULTILINE)
-    assert outcome.stdout.splitlines()[-1].endswith(" =====")
+    assert "2 passed" in outcome.stdout.splitlines()[-1]
     assert shop.lines() == {"shop.py": {1, 2, 3, 4, 6}}
     assert lines_by_test(shop, "shop.py") == {"": {1}, MEMBER: {2, 3}, SMALL: {2, 4, 6}}
 
@@ -414,7 +414,7 @@ def test_no_cover_at_the_very_end(shop: Place) -> None:
 @api.mark.parametrize(
     ("option", "message"),
     [
-        ("--covcore-contexts=tests", "invalid choice: 'tests' (choose from 'test', 'phase', 'none')"),
+        ("--covcore-contexts=tests", "invalid choice: 'tests' (choose from "),
         ("--covcore-report=pdf", "'pdf' is not TYPE or TYPE:DEST with a TYPE of term, term-missing, xml,"),
         ("--covcore-report=:x", "':x' is not TYPE"),
         ("--covcore-fail-under=x", "'x' is not a number from 0 to 100"),

@@ -300,13 +300,7 @@ def test_suites_for_which_warnings_are_errors(shop: Place, installed: Path) -> N
     for command in (
         ["-m", "pytest", "--covcore=shop"],
         ["-m", "pytest", "--covcore=shop", "-n2"],
-        [
-            "-m",
-            "pytest",
-            "--covcore=shop",
-            "-p",
-            "covcore",
-        ],  # which imports it before pytest's own import hook is there
+        ["-c", "import covcore_pytest, pytest, sys; sys.exit(pytest.main(sys.argv[1:]))", "--covcore=shop"],
         ["-m", "covcore", "run", "--source=shop", "-m", "pytest"],
     ):
         outcome = shop.python(*command, "-p", "no:cacheprovider", **environment)

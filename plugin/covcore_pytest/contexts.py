@@ -10,8 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from covcore.measure.session import Session
 
-NODE_ID = pytest.StashKey[str]()
-
 
 class Contexts:
     """Switches at the outermost layer of each hook, so that what other plugins run for a test is recorded under it.
@@ -20,9 +18,8 @@ class Contexts:
     and the reports between two tests say, is recorded under the empty context.
     """
 
-    def __init__(self, session: Session, config: pytest.Config) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
-        self.config = config
         self.mode = session.settings.dynamic_contexts
         self.now = ("", "")
 
@@ -55,19 +52,10 @@ class Contexts:
         self._switch(item, "teardown")
         return (yield)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
-        if getattr(
-            self.config.option, "loadgroup", False
-        ):  # pytest-xdist puts "@GROUP" behind ids, as no pytest takes it
-            for item in items:
-                item.stash[NODE_ID] = item.nodeid
-        return (yield)
-
     def _switch(self, item: pytest.Item | None, phase: str = "") -> None:
         if self.mode == "none":
             return
-        test = "" if item is None else item.stash.get(NODE_ID, item.nodeid)
+        test = "" if item is None else item.nodeid
         wanted = (test, phase if self.mode == "phase" else "")
         if wanted != self.now:
             self.now = wanted

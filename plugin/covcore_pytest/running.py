@@ -48,7 +48,7 @@ def begin(config: pytest.Config) -> None:
         from covcore_pytest.contexts import Contexts
 
     role.session.contexts_by = role
-    manager.register(Contexts(role.session, config), "covcore_contexts")
+    manager.register(Contexts(role.session), "covcore_contexts")
     manager.register(role, NAME)
     config.add_cleanup(role.close)
 
