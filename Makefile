@@ -98,7 +98,7 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) $(c_files)
 lint: .venv/3.14/.lint ## ruff and mypy --strict
 	$(call venv,3.14)/bin/ruff check
 	$(call venv,3.14)/bin/ruff format --check
-	$(call venv,3.14)/bin/mypy covcore bench $(wildcard plugin/*.py plugin/*/)
+	$(call venv,3.14)/bin/mypy covcore bench $(wildcard plugin/*.py) $(dir $(wildcard plugin/*/__init__.py))
 
 format: .venv/3.14/.lint ## lay out the Python and the C code
 	$(call venv,3.14)/bin/ruff check --fix-only
