@@ -38,14 +38,15 @@ def check_seal(path: str) -> None:
 
 def _computed(descriptor: int) -> tuple[str, int, str]:
     """The checksum that a file should have, where it stands, and what stands there.  Raises ValueError: none does."""
-    first = os.pread(descriptor, PIECE, 0)
+    n_bytes = os.fstat(descriptor).st_size
+    first = os.pread(descriptor, min(n_bytes, PIECE), 0)
     match = _SEAL.search(first)
     if not match:
         raise ValueError("it has no checksum")
     start, end = match.span(1)
     digest = hashlib.sha256(first[:start] + UNSEALED.encode() + first[end:])
     place = len(first)
-    while piece := os.pread(descriptor, PIECE, place):
+    while place < n_bytes and (piece := os.pread(descriptor, min(n_bytes - place, PIECE), place)):
         if piece.count(0) == PIECE:
             raise ValueError("a part of it is missing")  # a hole of any size costs who sends it nothing
         digest.update(piece)
