@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bench import analysis, contexts, events, memory, report, startup, steady, suites, table
+from bench import analysis, combine, contexts, events, memory, report, startup, steady, suites, table
 from bench.results import PAIRS, Options, print_rows
 
 PARTS = {
@@ -16,6 +16,7 @@ PARTS = {
     "steady": steady.measure,
     "contexts": contexts.measure,
     "suites": suites.measure,
+    "combine": combine.measure,
 }
 
 
