@@ -42,7 +42,7 @@ test-py: $(PY:%=.venv/%/.built) ## the Python tests, on each Python or PY=3.14
 
 faults: $(PY:%=.venv/%/.built) ## kills, forks, full disks and failing calls at full strength: SEEDS=500 of each
 	@set -e; for version in $(PY); do \
-	    COVCORE_SEEDS=$(SEEDS) $(call python,$$version) -m pytest -s tests/faults $(ARGS); \
+	    COVCORE_SEEDS=$(SEEDS) $(call python,$$version) -m pytest -s tests/faults tests/test_combine.py::test_killed_at_any_instant_nothing_is_lost $(ARGS); \
 	done
 
 oracle: $(PY:%=.venv/%/.built) ## covcore against sys.settrace on N=20000 generated programs; ARGS="..." go to it (--help)

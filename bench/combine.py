@@ -78,7 +78,7 @@ def combine(tool: Tool, folder: Path, peaks: list[float], number: int) -> Cost:
             folder / "ours",
         ]
     else:
-        output = folder / "out.coverage"
+        output = folder / ".coverage"  # whose name the shards begin with
         command = [tool.folder / "bin/coverage", "combine", "-q", "--keep", f"--data-file={output}", folder / "theirs"]
     output.unlink(missing_ok=True)
     cost, peak = run_with_peak(command, folder)

@@ -31,7 +31,8 @@ class Outcome:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--seeds", type=int, default=20, help="how many times tests that kill at random do so")
+    seeds = int(os.environ.get("COVCORE_SEEDS", "12"))  # `make faults SEEDS=500`
+    parser.addoption("--seeds", type=int, default=seeds, help="how many times tests that kill at random do so")
 
 
 @pytest.fixture
