@@ -4,7 +4,9 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+_listener: Callable[[str, str], object] | None = None  # takes what is said, in place of standard error
 
 
 class CovcoreError(Exception):
@@ -19,11 +21,32 @@ def say(kind: str, text: object) -> None:
 
     kind: "error" or "warning"
     """
+    if _listener is not None:
+        _listener(kind, printable(str(text)))
+        return
     stream = sys.__stderr__  # the process's, where a program may have put one of its own in sys.stderr
     try:
         print(f"covcore: {kind}: {printable(str(text))}", file=stream, flush=True)
     except OSError, ValueError:
         return  # it is closed
+
+
+class diverted:
+    """Inside this context what is said goes to a function, as kind and text, and not to standard error."""
+
+    __slots__ = ("function", "outer")
+
+    def __init__(self, function: Callable[[str, str], object]) -> None:
+        self.function = function
+
+    def __enter__(self) -> None:
+        global _listener
+        self.outer = _listener
+        _listener = self.function
+
+    def __exit__(self, *exception: object) -> None:
+        global _listener
+        _listener = self.outer
 
 
 def printable(text: str) -> str:

@@ -164,7 +164,7 @@ def elsewhere(many: Place, tmp_path: Path) -> Path:
     if shutil.which("unshare") is None or subprocess.run([*private, "true"], capture_output=True).returncode:
         api.skip("no mount namespaces for this user")
     (many.data.parent).mkdir(exist_ok=True)
-    command = tmp_path / "python"
+    command = tmp_path / "far-away"  # as ssh is: nothing that the controller knows for a Python
     script = f'mount -t tmpfs none {many.data.parent} && exec {sys.executable} "$@"'
     command.write_text(f"#!/bin/sh\nexec {' '.join(private)} sh -c '{script}' python \"$@\"\n")
     command.chmod(0o755)

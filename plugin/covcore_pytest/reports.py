@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from covcore.config import KEYS
-from covcore.errors import CovcoreError
+from covcore.errors import CovcoreError, diverted
 from covcore.report import cobertura, json_format, lcov, output, results, thresholds
 from covcore.report.markdown import markdown_lines
 from covcore.report.results import Results
@@ -40,18 +40,24 @@ def report(session: OwnSession, options: Any, lines: list[str], errors: list[str
     if not wanted and fail_under is None and not session.early.paths:
         return
     problems = errors if fail_under is not None else session.warnings
+    notes: list[str] = []
+    said = {"error": errors, "warning": session.warnings, "note": notes}
     try:
-        with inside(settings.folder), load(session.data) as database:
+        with (
+            diverted(lambda kind, text: said[kind].append(text)),
+            inside(settings.folder),
+            load(session.data) as database,
+        ):
             choice = choices(session)
             found = results.analysed(database, choice)
             missing = {file.path: file.result.missing for file in found.reported()}
             if warning := session.early.warning(missing):
                 session.warn(warning)
             problems = errors
-            for kind, text in thresholds.remarks(found, fail_under, choice.precision):
-                (errors if kind == "error" else session.warnings).append(text)
+            thresholds.check(found, fail_under, choice.precision)
             for kind, destination in wanted:
                 lines += one_report(kind, destination, found, database, choice)
+        lines += [f"covcore: note: {text}" for text in notes if wanted]
     except CovcoreError as error:
         problems.append(str(error))
     except Exception as error:  # the tests may have left anything behind

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from covcore.measure.session import Session
 
 SEGMENT = re.compile(r"[0-9a-f]{1,31}-\d{1,10}-\d{1,20}(-\d{1,20})*\.\d{1,9}", re.ASCII)
-ORDERED = ("source", "include", "omit", "data", "context", "append", "dynamic_contexts")  # settings
+ORDERED = ("source", "include", "omit", "data", "context", "append", "dynamic_contexts", "subprocess")  # settings
 
 
 class Workers:
