@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from bench import analysis, combine, contexts, events, memory, report, startup, steady, suites, table
+from bench import analysis, combine, contexts, events, memory, processes, report, startup, steady, suites, table
 from bench.results import PAIRS, Options, print_rows
 
 PARTS = {
     "events": events.measure,
     "memory": memory.measure,
+    "processes": processes.measure,
     "startup": startup.measure,
     "report": report.measure,
     "analysis": analysis.measure,

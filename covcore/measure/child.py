@@ -9,7 +9,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from covcore.measure.session import Session
 
-WORKER_VARIABLE = "COVCORE_PYTEST_WORKER"  # of the pytest plugin: the worker begins by itself, with what this tells
 RESOURCE_TRACKER = "from multiprocessing.resource_tracker import main"  # runs no code of anybody's, and ends after all
 
 
@@ -44,8 +43,6 @@ def _begin(values: dict[str, str | list[str]]) -> None:
 
     with quiet():
         _tell_parent(str(values["folder"]), str(values["run"]))
-        if WORKER_VARIABLE in os.environ:
-            return
         from covcore.measure.session import current
 
         if current() is None:

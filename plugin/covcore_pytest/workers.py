@@ -62,6 +62,8 @@ class Workers:
         """output: as sessions.finish_worker() makes it, but by whom?"""
         for text in output["warnings"]:
             self.session.warn(f"worker {name}: {text}")
+        if output["recordings"]:
+            self.session.tracer.note(("sent",))  # for the accounting: it has left a record, if not by itself
         for file, content in output["recordings"]:
             self._keep(number, name, str(file), bytes(content))
         for source in self.session.filter.missing():
