@@ -22,6 +22,7 @@ from recording_files import OPEN, Recording, shape_of, simple
 from covcore._reader import read_recording
 from covcore.errors import CovcoreError
 from covcore.store import combine as combine_module
+from covcore.store import spool
 from covcore.store.combine import Refused, combine
 from covcore.store.database import Database
 from covcore.store.exchange import export
@@ -300,9 +301,13 @@ def test_one_bad_input_stops_all(tmp_path: Path, shards: list[Path]) -> None:
     assert names(tmp_path / "in") == {f"bad{number}.covcore" for number in range(5)}
 
 
-def test_a_database_that_turns_out_bad_half_way_leaves_nothing_behind(tmp_path: Path, shards: list[Path]) -> None:
+def test_a_database_that_turns_out_bad_half_way_leaves_nothing_behind(
+    tmp_path: Path, shards: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "BATCH", 7)  # so that some of its hits are on disk by then
     expected = tmp_path / "expected"
-    combine(str(expected), [str(path) for path in shards], keep=True)
+    database_of(tmp_path / "in" / "9.covcore", shard(9, "/9.py"))  # whose code objects get the numbers of the bad one's
+    combine(str(expected), [str(tmp_path / "in")], keep=True)
     bad = tmp_path / "in" / "1a.covcore"
     database_of(bad, *(shard(number, f"/{number}.py") for number in range(20, 40)))
     whole = content(bad)
@@ -587,7 +592,13 @@ def test_the_leading_part_of_a_path(patterns: list[str], path: str, expected: st
     assert mapped({"source": ["src", *patterns]}, path) == expected
 
 
-def test_roots_with_equal_names_below(tmp_path: Path) -> None:
+def test_a_folder_here_below_one_that_a_pattern_matches() -> None:
+    table = {"source": ["src/deep", "*/src"]}
+    assert mapped(table, "/ci/src/a.py") == "/here/src/deep/a.py"
+    assert mapped(table, "/here/src/deep/a.py") == "/here/src/deep/a.py"
+
+
+def test_roots_with_equal_names_below() -> None:
     table = {"one": ["one", "/ci/one"], "two": ["two", "/ci/two"]}
     assert mapped(table, "/ci/one/pkg/a.py") == "/here/one/pkg/a.py"
     assert mapped(table, "/ci/two/pkg/a.py") == "/here/two/pkg/a.py"
