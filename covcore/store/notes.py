@@ -14,8 +14,6 @@ A child of which there is no note by itself has left no record: it was killed be
 """
 
 import os
-import re
-import shutil
 import time
 
 from covcore.store.processes import is_running, plural
@@ -31,9 +29,8 @@ SUFFIX = ".children"
 PATIENCE = 1.0  # seconds in which an interpreter that has just been started says so
 WAIT = 0.02  # seconds between two looks
 LARGEST = 64 * 2**20  # bytes: what is longer is not ours
-PYTHON = re.compile(r"(python|pypy)[0-9.]*[a-z]?")
+PYTHON = r"(python|pypy)[0-9.]*[a-z]?"
 GATEWAY = "import sys;exec(eval(sys.stdin.readline()))"  # what execnet has its Pythons run
-NUMBER = re.compile(r"[0-9]{1,18}")
 NO_PROGRAM = {"-V", "-VV", "--version", "-h", "-?", "--help", "--help-all", "--help-env", "--help-xoptions"}
 
 
@@ -79,7 +76,7 @@ class Notes:
                 born.update(words[:1])
             elif kind == "began" and words:
                 began.setdefault(words[0], words[1:])
-            elif kind == "kill" and len(words) == 2 and all(map(NUMBER.fullmatch, words)):
+            elif kind == "kill" and len(words) == 2 and all(map(is_number, words)):
                 self.signals[int(words[0])] = int(words[1])
             elif kind == "popen" and len(words) > 2:
                 started.append((words[1], words[2:]))
@@ -93,11 +90,19 @@ class Notes:
 
 def split(line: bytes) -> list[str]:
     """The words of a note."""
-    return [os.fsdecode(re.sub(rb"%([0-9a-f]{2})", _byte, word)) for word in line.split(b" ")]
+    return [os.fsdecode(_unquoted(word) if b"%" in word else word) for word in line.split(b" ")]
 
 
-def _byte(match: re.Match[bytes]) -> bytes:
-    return bytes.fromhex(match[1].decode())
+def _unquoted(word: bytes) -> bytes:
+    first, *rest = word.split(b"%")
+    try:
+        return first + b"".join(bytes.fromhex(part[:2].decode()) + part[2:] for part in rest)
+    except ValueError:
+        return word  # nobody of ours has written it
+
+
+def is_number(word: str) -> bool:
+    return word.isascii() and word.isdecimal() and len(word) <= 18
 
 
 def unmatched(started: list[tuple[str, list[str]]], began: Iterable[list[str]]) -> list[str]:
@@ -118,13 +123,18 @@ def unmatched(started: list[tuple[str, list[str]]], began: Iterable[list[str]]) 
 
 def is_python(program: str, words: list[str]) -> bool:
     """Whether a program is a Python, or a script of one, that runs some code."""
-    if PYTHON.fullmatch(os.path.basename(program)):
+    import re
+    import shutil  # here, because few programs start any, and these two take 10 ms
+
+    if re.fullmatch(PYTHON, os.path.basename(program)):
         return NO_PROGRAM.isdisjoint(words[1:2]) and shutil.which(program) is not None
     return is_script(program)
 
 
 def is_script(program: str) -> bool:
     """Whether a program is a script that names Python in its first line."""
+    import shutil
+
     path = shutil.which(program)
     try:
         first = read_file(os.path.realpath(path), 256).partition(b"\n")[0] if path else b""

@@ -4,15 +4,13 @@ It stands in the file itself, in table `meta`: SHA-256 of the file with zeros in
 making up data; it is there so that what the disk or a download has changed is never taken for what was measured.
 """
 
-import hashlib
 import os
-import re
+from _sha2 import sha256  # type: ignore[import-not-found]  # hashlib takes as long to import as all of this to do
 
 LABEL = "sha256"
 UNSEALED = "0" * 64
 PIECE = 1 << 20
-# The table is the first of all, so its page comes before any that could hold the like by chance or on purpose.
-_SEAL = re.compile(LABEL.encode() + rb"([0-9a-f]{64})")
+HEX = b"0123456789abcdef"
 
 
 def write_seal(path: str) -> None:
@@ -40,15 +38,28 @@ def _computed(descriptor: int) -> tuple[str, int, str]:
     """The checksum that a file should have, where it stands, and what stands there.  Raises ValueError: none does."""
     n_bytes = os.fstat(descriptor).st_size
     first = os.pread(descriptor, min(n_bytes, PIECE), 0)
-    match = _SEAL.search(first)
-    if not match:
-        raise ValueError("it has no checksum")
-    start, end = match.span(1)
-    digest = hashlib.sha256(first[:start] + UNSEALED.encode() + first[end:])
+    start, end = _place(first)
+    digest = sha256(first[:start] + UNSEALED.encode() + first[end:])
     place = len(first)
     while place < n_bytes and (piece := os.pread(descriptor, min(n_bytes - place, PIECE), place)):
         if piece.count(0) == PIECE:
             raise ValueError("a part of it is missing")  # a hole of any size costs who sends it nothing
         digest.update(piece)
         place += len(piece)
-    return digest.hexdigest(), start, match[1].decode()
+    return digest.hexdigest(), start, first[start:end].decode()
+
+
+def _place(first: bytes) -> tuple[int, int]:
+    """Where the checksum begins and ends; the first that looks like one.  Raises ValueError: none does.
+
+    The table is the first of all, so its page comes before any that could hold the like by chance or on purpose.
+    """
+    label = LABEL.encode()
+    at = first.find(label)
+    while at >= 0:
+        start = at + len(label)
+        end = start + len(UNSEALED)
+        if end <= len(first) and not first[start:end].strip(HEX):
+            return start, end
+        at = first.find(label, at + 1)
+    raise ValueError("it has no checksum")
