@@ -11,7 +11,7 @@ import pytest
 from conftest import Outcome, Place
 from hypothesis import given
 from hypothesis import strategies as st
-from recording_files import OPEN, simple
+from recording_files import OPEN, Recording, simple
 
 from covcore.measure.children import quote, unquote
 from covcore.store.loading import load
@@ -263,6 +263,19 @@ os.wait()
         shop.covcore("report")
     assert work_lines(shop) == LARGE | SMALL
     assert counts(shop) == "2 finished, 1 ended without an end mark"
+
+
+def test_erase_takes_notes_of_processes_that_have_ended(shop: Place, neighbour: int) -> None:
+    shop.write("main.py", "import os, signal\nif os.fork():\n    os.wait()\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    shop.covcore("run", "main.py")
+    folder = shop.data.with_name("data.d")
+    running = Recording.of_running("b1", neighbour).write(folder)
+    notes = running.with_suffix(".children")
+    notes.write_text("fork\n")
+    assert len(list(folder.glob("*.children"))) == 3
+    assert "notes on the processes" in shop.covcore("debug", "data").stdout
+    assert shop.covcore("erase").status == 0
+    assert set(folder.iterdir()) == {running, notes, folder / "lock"}
 
 
 # ---- settings

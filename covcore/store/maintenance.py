@@ -11,6 +11,7 @@ from covcore.errors import CovcoreError, printable, say
 from covcore.store.database import Database
 from covcore.store.header import check_header
 from covcore.store.locking import Lock
+from covcore.store.notes import SUFFIX
 from covcore.store.processes import plural, summary
 from covcore.store.publish import UNFINISHED
 from covcore.store.recordings import RESULTS, SPOILED, Found, find, folder_of
@@ -68,10 +69,11 @@ def erase(data: str, folder: str) -> list[Found]:
         if not one.running:
             one.delete()
     path = os.path.realpath(data)
+    kept = {one.name + SUFFIX for one in found if one.running}
     others = [
         os.path.join(folder, name)
         for name in list_folder(folder)
-        if name.endswith(SPOILED) or name.partition(".")[0] == RESULTS
+        if name.endswith((SPOILED, SUFFIX)) and name not in kept or name.partition(".")[0] == RESULTS
     ]
     for leftover in [*others, path + UNFINISHED, path]:
         if os.path.lexists(leftover):
@@ -178,7 +180,9 @@ def data_facts(options: Namespace) -> Facts:
         yield one.name, f"{size:,} bytes, {state_of(one)}"
     names = {os.path.basename(path) for one in found for path in one.segments} | {"lock"}
     for name in list_folder(folder):
-        if name not in names:
+        if name.endswith(SUFFIX):
+            yield name, "notes on the processes that this one started"
+        elif name not in names:
             yield name, "results of earlier reports" if name == RESULTS else "not read"
 
 
