@@ -130,7 +130,7 @@ def test_a_killed_program_is_taken_up_by_the_next_command(place: Place) -> None:
     ended = "covcore: note: 1 process: 1 ended without an end mark\n"
     assert said.endswith(ended) and said.count("\n") == 2
     assert place.lines() == {"victim.py": {1, 2, 3, 4, 5, 6, 7}}
-    assert names(place.data) == set()
+    assert names(place.data) == {"analysis"}
     assert place.covcore("report").stderr == ended
 
 

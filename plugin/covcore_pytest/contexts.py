@@ -20,26 +20,66 @@ class Contexts:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.mode = session.settings.dynamic_contexts
-        self.now = ("", "")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        self._switch(item, "setup")
+        self.session.switch_context(item.nodeid)
         try:
             return (yield)
         finally:
-            self._switch(None)
+            self.session.switch_context("")
+
+
+class Phases:
+    """The same, with a context for each phase; what runs between two phases belongs to the one before."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.now: tuple[str, ...] = ("", "")
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        self._switch(item.nodeid, "setup")
+        try:
+            return (yield)
+        finally:
+            self._switch("", "")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
-        self._switch(item, "setup")
+        self._switch(item.nodeid, "setup")  # again, if this is a rerun
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        self._switch(item, "run")
-        if item.get_closest_marker("no_cover") is None and "no_cover" not in getattr(item, "fixturenames", ()):
+        self._switch(item.nodeid, "run")
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        self._switch(item.nodeid, "teardown")
+        return (yield)
+
+    def _switch(self, *context: str) -> None:
+        if context != self.now:
+            self.now = context
+            self.session.switch_context(*context)
+
+
+class Pauses:
+    """Measures nothing of the bodies of tests with the marker or the fixture `no_cover`.
+
+    Few suites have any, and a wrapper around each test's body costs all of them: it is there once such a test was collected.
+    """
+
+    NAME = "covcore_pauses"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        if not _is_exempt(item):
             return (yield)
         self.session.pause()
         try:
@@ -47,16 +87,28 @@ class Contexts:
         finally:
             self.session.resume()
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
-        self._switch(item, "teardown")
-        return (yield)
 
-    def _switch(self, item: pytest.Item | None, phase: str = "") -> None:
-        if self.mode == "none":
-            return
-        test = "" if item is None else item.nodeid
-        wanted = (test, phase if self.mode == "phase" else "")
-        if wanted != self.now:
-            self.now = wanted
-            self.session.switch_context(*wanted)
+class Exempt:
+    """Looks for such tests."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        manager = item.config.pluginmanager
+        if _is_exempt(item) and not manager.hasplugin(Pauses.NAME):
+            manager.register(Pauses(self.session), Pauses.NAME)
+
+
+def _is_exempt(item: pytest.Item) -> bool:
+    return item.get_closest_marker("no_cover") is not None or "no_cover" in getattr(item, "fixturenames", ())
+
+
+def plugins(session: Session) -> list[object]:
+    """What the session's settings ask for."""
+    found: list[object] = [Exempt(session)]
+    if session.settings.dynamic_contexts == "test":
+        found.append(Contexts(session))
+    elif session.settings.dynamic_contexts == "phase":
+        found.append(Phases(session))
+    return found

@@ -45,10 +45,11 @@ def begin(config: pytest.Config) -> None:
             raise pytest.UsageError(f"covcore: {error}") from None
         if role is None:
             return
-        from covcore_pytest.contexts import Contexts
+        from covcore_pytest.contexts import plugins
 
     role.session.contexts_by = role
-    manager.register(Contexts(role.session), "covcore_contexts")
+    for plugin in plugins(role.session):
+        manager.register(plugin)
     manager.register(role, NAME)
     config.add_cleanup(role.close)
 
