@@ -522,8 +522,9 @@ def test_any_notes_are_judged(tmp_path_factory: pytest.TempPathFactory, lines: l
     path = tmp_path_factory.mktemp("notes") / "ab-1-2.children"
     path.write_text("\n".join(lines), "latin-1")
     notes = Notes(str(path), {"run_id": "ab"}, over=False, wait=False)  # type: ignore[typeddict-item]
-    n_forks = sum(line == "fork" for line in lines)
-    assert notes.lost.count("") == max(0, n_forks - len({line for line in lines if line in ("born 1", "born 2")}))
+    n_forks = lines.count("fork")
+    accounted = len({"born 1", "born 2", "kill 5 9"} & set(lines))  # nobody was born as 5
+    assert notes.lost.count("") == max(0, n_forks - accounted)
 
 
 def process(pid: int, outcome: str, started: int = 1, problem: str = "") -> Process:

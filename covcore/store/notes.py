@@ -85,7 +85,10 @@ class Notes:
         lost = unmatched(started, began.values())
         for command in [command for command in lost if command.endswith(GATEWAY)][:n_sent]:
             lost.remove(command)
-        self.lost = [""] * (n_forks - len(born)) + lost
+        killed = (
+            {str(pid) for pid in self.signals} - born - began.keys()
+        )  # before they began, as a Pool's workers may be
+        self.lost = [""] * (n_forks - len(born) - len(killed)) + lost
 
 
 def split(line: bytes) -> list[str]:
