@@ -138,8 +138,8 @@ $(PYTHONS:%=.venv/%/bin/python): .venv/%/bin/python:
 	COVCORE_WERROR=1 $(call python,$*) setup.py --quiet build_ext --inplace --build-temp build/$*
 	@touch $@
 
-# The command and the metadata.
-.venv/%/.built: .venv/%/.tools setup.py | .venv/%/.extensions
+# The command, the metadata and the start-up hook.
+.venv/%/.built: .venv/%/.tools setup.py plugin/covcore_start.pth | .venv/%/.extensions
 	$(call uv,$*) --no-build-isolation --no-deps --reinstall-package covcore --config-setting editable_mode=compat --editable .
 	@touch $@
 
