@@ -114,6 +114,7 @@ static int
 rearm_all(Tracer *self)
 {
     self->serial++;
+    self->switching = true;
     if (tracer_check_ids(self) < 0 || tracer_rearm_touched(self) < 0) {
         tracer_fail(self);
         return -1;
@@ -190,8 +191,8 @@ static PyObject *
 Tracer_counts(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     Tracer *self = (Tracer *)op;
-    return Py_BuildValue("{s:I,s:I,s:I,s:I,s:n}", "files", self->recording.n_files, "codes", self->recording.n_codes, "arcs",
-                         self->arcs.n_entries, "unknown", self->n_unknown, "arc_bytes",
+    return Py_BuildValue("{s:I,s:I,s:I,s:I,s:I,s:n}", "files", self->recording.n_files, "codes", self->recording.n_codes,
+                         "arcs", self->arcs.n_entries, "unknown", self->n_unknown, "rearmed", self->n_rearmed, "arc_bytes",
                          (Py_ssize_t)arcs_memory(&self->arcs));
 }
 

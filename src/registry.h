@@ -43,13 +43,16 @@ typedef struct file_state {
 /* What is known of one code object. */
 typedef struct {
     list_link all;                 /* in registry.all */
-    list_link touched;             /* in registry.touched, while hit in the current context */
+    list_link touched;             /* in registry.touched, once silenced anywhere in the current context */
     struct registry *registry;
     PyCodeObject *code;            /* borrowed: the free function runs before it goes */
     file_state *file;              /* NULL: refused */
     uint32_t armed;                /* events the measuring tool has on it */
     uint32_t id;                   /* in the recording of `generation` */
     uint32_t generation;           /* 0: in none yet */
+    uint32_t serial;               /* of the context that the numbers below are of */
+    uint32_t spare;                /* events that will not be silenced yet */
+    uint32_t n_hot;                /* contexts to come that will have none to spare */
     uint32_t next_arc;             /* the id after that of the arc hit last: a guess, to be checked */
     uint32_t lines_left;           /* lines not hit yet in the current context */
     uint32_t patience;             /* starts and jumps back until LINE gives way to INSTRUCTION; 0: it won't */

@@ -39,6 +39,8 @@ typedef struct {
     uint32_t generation;         /* of ids: which of the registry's recordings this is */
     bool started;
     bool failed;                 /* `error` is set: nothing is recorded any more */
+    bool switching;              /* contexts have been switched while it was started, or it was restarted */
+    uint32_t n_rearmed;          /* code objects armed again by that */
     uint32_t n_unknown;          /* events that fit no slot */
     PyObject *decide;
     PyObject *decisions;         /* {co_filename: file_state address or None} */
