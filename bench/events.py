@@ -32,14 +32,12 @@ def measure(options: Options) -> Result:
                 row(f"{what}, arc in the set, 3 contexts of 1,000,000 lines, {python}", many, "known", None),
                 row(f"{what}, arc never seen before, 1,000,000 lines, {python}", many, "new", 80),
                 row(f"{what}, what arming its code object adds, {python}", many, "arm", None),
-                row(f"{what}, what arming it again at a switch adds, {python}", few, "switch", None),
             ]
     return Result("events", options, rows)
 
 
 def row(what: str, runs: dict[str, list[Figures]], key: str, reach: float | None) -> Row:
-    tools = [COVCORE] if key == "switch" else list(runs)  # restart_events() puts its work off until later
-    figures: dict[str, Estimate | str] = {tool: estimate([figures[key] for figures in runs[tool]]) for tool in tools}
+    figures: dict[str, Estimate | str] = {tool: estimate([figures[key] for figures in runs[tool]]) for tool in runs}
     return Row(what, "ns", figures, reach, detail=reach is None)
 
 

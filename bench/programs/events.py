@@ -8,7 +8,6 @@ one LINE event each, or branch, where each line is one BRANCH_LEFT event more.  
     new       an event of an arc that was never seen before
     known     an event of an arc that is in the set, in a context that did not see it yet
     arm       what it costs to meet a code object, arm it and describe it, for each of its events
-    switch    what a switch of context costs, for each event that it arms again
 
 Each pass calls every function once.  The same pass with everything silenced is subtracted.
 """
@@ -126,11 +125,9 @@ def main() -> None:
     assert events == (per_line * LINES + 2) * n, (events, n)  # and the way past the early return, and the return
     timed(functions, False)
     silenced = min(timed(functions, False) for _ in range(5))
-    known, switches = [], []
+    known = []
     for _ in range(passes):
-        started = time.process_time_ns()
         core.switch()
-        switches.append(time.process_time_ns() - started)
         if core_name == "python":
             timed(functions, True)  # restart_events() is carried out at the next call
         known.append(timed(functions, False))
@@ -141,7 +138,6 @@ def main() -> None:
         "new": (first - silenced) / events,
         "known": (mean(known) - silenced) / events,  # not the median: new segments of the recording count too
         "arm": (first_early - bare_early) / events,
-        "switch": mean(switches) / events,
     }
     with open(out, "w") as file:
         json.dump(figures, file)
