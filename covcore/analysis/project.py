@@ -3,7 +3,7 @@
 import gc
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from covcore.analysis.cache import Cache, KeptResult, encode
 from covcore.analysis.exclusions import Rules
 from covcore.analysis.file import FileResult, analyse
 from covcore.analysis.roots import OUTSIDE, Roots
-from covcore.analysis.source import UnusableSource
+from covcore.analysis.source import Source, UnusableSource
 from covcore.analysis.unseen import unseen
 from covcore.analysis.workers import spread
 from covcore.store.database import Code, Database, SourceFile
@@ -52,27 +52,20 @@ def analyse_all(
     roots = roots or Roots()
     for path in unseen(database.runs(), files, roots):
         files[path] = SourceFile(path, source.UNKNOWN_HASH)
-    with _without_garbage_collection():
-        cache = Cache(database.name, rules)
-        found: dict[str, Analysed] = {}
-        jobs = []
-        for path in sorted(filter(wanted, files)):
+    cache = Cache(database.name, rules)
+    found: dict[str, Analysed] = {}
+
+    def jobs() -> Iterator[Job]:
+        for path in filter(wanted, files):
             job = take_up(files[path], rules, optimize, roots)
             if isinstance(job, Job):
-                found[path] = Analysed(path, cache.get(path, job.key))
-                if found[path].result is None:
-                    jobs.append(job)
+                yield job
             else:
                 found[path] = job
-        jobs.sort(key=lambda job: len(job.text), reverse=True)
-        if sum(len(job.text) for job in jobs) < WORTH_SPREADING:
-            n_workers = 1
-        for job, encoded in zip(jobs, spread(analyse_job, jobs, n_workers), strict=True):
-            found[job.path] = decoded(job.path, encoded)
-            if found[job.path].result is not None:
-                cache.put(job.path, job.key, encoded)
-        cache.save(files)
-    return list(found.values())
+
+    found |= analyse_jobs(jobs(), cache, n_workers)
+    cache.save(files)
+    return [found[path] for path in sorted(found)]
 
 
 class Job(NamedTuple):
@@ -96,9 +89,41 @@ def take_up(file: SourceFile, rules: Rules, optimize: int, roots: Roots | None =
         return Analysed(file.path, None, error.mark, str(error))
     if file.hash not in (hash, source.UNKNOWN_HASH):
         return Analysed(file.path, None, "stale", "has changed since it was measured")
-    facts = [(code.qualname, code.first_line, code.encoded, code.bits) for code in file.codes]
-    key = hashlib.sha256(repr((hash, optimize, facts)).encode("utf-8", "surrogatepass")).hexdigest()
-    return Job(file.path, text, file.codes, rules, optimize, key)
+    return job_of(file.path, Source(text, hash), file.codes, rules, optimize)
+
+
+def job_of(path: str, text: Source, ran: Sequence[Code], rules: Rules, optimize: int) -> Job:
+    """The job of analysing a text; see Job."""
+    facts = [(code.qualname, code.first_line, code.encoded, code.bits) for code in ran]
+    key = hashlib.sha256(repr((text.hash, optimize, facts)).encode("utf-8", "surrogatepass")).hexdigest()
+    return Job(path, text.text, ran, rules, optimize, key)
+
+
+def analyse_jobs(jobs: Iterable[Job], cache: Cache, n_workers: int | None = None) -> dict[str, Analysed]:
+    """Analyse files, unless the cache has what is found; it gets the rest, and has yet to be saved.
+
+    Args:
+        jobs: each of another path.
+        cache: of the database that they come from.
+        n_workers: how many processes share the work, if there is much; None: one for each core.
+    """
+    found: dict[str, Analysed] = {}
+    to_do = []
+    with _without_garbage_collection():
+        for job in jobs:
+            known = cache.get(job.path, job.key)
+            if known is None:
+                to_do.append(job)
+            else:
+                found[job.path] = Analysed(job.path, known)
+        to_do.sort(key=lambda job: len(job.text), reverse=True)
+        if sum(len(job.text) for job in to_do) < WORTH_SPREADING:
+            n_workers = 1
+        for job, encoded in zip(to_do, spread(analyse_job, to_do, n_workers), strict=True):
+            found[job.path] = decoded(job.path, encoded)
+            if found[job.path].result is not None:
+                cache.put(job.path, job.key, encoded)
+    return found
 
 
 def analyse_job(job: Job) -> bytes:

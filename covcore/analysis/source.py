@@ -34,7 +34,15 @@ def read(path: str) -> Source:
     Raises:
         UnusableSource: it is gone, cannot be read ("no source"), or cannot be decoded ("not Python").
     """
-    raw = _raw(path)
+    return of_bytes(_raw(path))
+
+
+def of_bytes(raw: bytes) -> Source:
+    """The source that these bytes of a file are.
+
+    Raises:
+        UnusableSource: they cannot be decoded ("not Python").
+    """
     if b"\r" in raw:
         raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     try:
