@@ -81,6 +81,7 @@ def _parser() -> Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", prog=parser.prog)  # else 15 ms to find it out
     _add_run(commands)
     _add_report(commands)
+    _add_html(commands)
     _add_json(commands)
     _add_xml(commands)
     _add_lcov(commands)
@@ -217,6 +218,41 @@ def _report(options: Namespace) -> int:
     from covcore.report.text import report_command
 
     return report_command(options)
+
+
+# ---- html
+
+
+def _add_html(commands: Subparsers) -> None:
+    parser = _add_command(
+        commands,
+        "html",
+        "write pages for a browser: the source with what ran of it, by which tests",
+        """\
+Prints the path of the index.  The pages need no server and no network, and can be read where scripts are forbidden.
+Where they are not, choose tests in them, and all colours and figures follow; ? lists the keys.  In a folder that
+has a report already only pages that have changed are written.  docs/html.md shows it all.
+
+examples:
+  covcore html                               into htmlcov/
+  covcore html -d build/coverage --title="parcels, main"
+  covcore html --include="src/*" --skip-covered
+  covcore html --no-contexts                 without the tests: half the size
+""",
+        _html,
+    )
+    flag = parser.add_argument
+    flag("-d", "--directory", metavar="DIR", default="htmlcov", help="the folder to write; default: htmlcov")
+    flag("--title", metavar="TEXT", default="Coverage report", help="default: %(default)s")
+    flag("--no-contexts", dest="with_tests", action="store_false", help="leave out which tests ran what")
+    flag("-q", "--quiet", action="store_true", help="do not print where the report is")
+    _add_choices(parser)
+
+
+def _html(options: Namespace) -> int:
+    from covcore.html.command import html_command
+
+    return html_command(options)
 
 
 # ---- json, xml, lcov

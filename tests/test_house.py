@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ["store", "analysis", "report"]  # left to right
+ROOMS = ["store", "analysis", "report", "html"]  # left to right
 FOUNDATION = {"_reader", "_tracer", "_launch", "errors", "globs", "config", "__init__"}  # on which each room may stand
 PLAIN_C = ["arcs", "crc32", "sha256", "shape", "sites", "locations", "recording", "recording_read", "hits"]
 

@@ -73,13 +73,22 @@ def takers(codes: Iterable[Code], outline: Outline, runners: Mapping[int, int]) 
     Returns:
         (from, to) -> bit set of those who took this way; also of ways that are no branches, for there is no other.
     """
+    found = {}
+    for (line, to), hit in arms(codes, outline).items():
+        took = hit & runners.get(to, 0) if to > 0 else hit
+        if took:
+            found[line, to] = took
+    return found
+
+
+def arms(codes: Iterable[Code], outline: Outline) -> dict[Branch, int]:
+    """Like `takers`, but of those who set out on a way, whether or not the line it leads to ran under them."""
     found: dict[Branch, int] = {}
     for code in codes:
         if code.holds_statements:
             for line, to, hit, _ in _ways_of(code, outline):
-                took = hit & runners.get(to, 0) if to > 0 else hit
-                if took:
-                    found[line, to] = found.get((line, to), 0) | took
+                if hit:
+                    found[line, to] = found.get((line, to), 0) | hit
     return found
 
 

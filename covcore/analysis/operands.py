@@ -53,9 +53,12 @@ class Operand:
         self.found = False
 
     def outcomes(self) -> tuple[bool, bool]:
-        """Whether it was ever true, as the source has it, and whether it was ever false."""
-        true = self.hits[0] or any(operand.hits[not truth] for operand, truth in self.by_true)
-        false = self.hits[1] or any(operand.hits[not truth] for operand, truth in self.by_false)
+        """Whether it was ever true, as the source has it, and whether it was ever false; or who saw it so, as `hits` has it."""
+        true, false = self.hits
+        for operand, truth in self.by_true:
+            true |= operand.hits[not truth]
+        for operand, truth in self.by_false:
+            false |= operand.hits[not truth]
         return (false, true) if self.inverted else (true, false)
 
 

@@ -138,6 +138,9 @@ class Database:
         """
         self.connection = connection
         self.name = name
+        self._numbers: dict[bytes, tuple[int, bytes]] | None = (
+            None  # of files: id and hash by path, once they are asked for
+        )
 
     @classmethod
     def open(cls, path: str) -> Self:
@@ -252,10 +255,10 @@ class Database:
             The file's hash, as SourceFile has it, and its code objects; b"" and none if nothing of it ran.
         """
         with Reading(self.name):
-            raw = (os.fsencode(path),)
-            file = next(
-                self._rows("SELECT id, hash FROM file WHERE CAST(path AS BLOB) = ?", int, bytes, parameters=raw), None
-            )
+            if self._numbers is None:
+                rows = self._rows("SELECT CAST(path AS BLOB), id, hash FROM file", bytes, int, bytes)
+                self._numbers = {raw: (id, hash) for raw, id, hash in rows}
+            file = self._numbers.get(os.fsencode(path))
             if file is None:
                 return b"", []
             codes = {
@@ -282,6 +285,16 @@ class Database:
             ):
                 contexts[pattern].append(context)
             return file[1], list(codes.values())
+
+    def is_file(self) -> bool:
+        """Whether it is what `name` names, and not in memory, with what is not published yet."""
+        with Reading(self.name):
+            return any(path for _, _, path in self.connection.execute("PRAGMA database_list"))
+
+    def optimize(self) -> int:
+        """The lowest level of -O that anything ran under: what code that never ran is compiled with."""
+        with Reading(self.name):
+            return min((level for (level,) in self._rows("SELECT DISTINCT optimize FROM code", int)), default=0)
 
     def add_to(self, union: Union) -> None:
         """Add all its data to a union."""

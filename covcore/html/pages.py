@@ -1,0 +1,177 @@
+"""The page of a file: its source with what ran of it, and the data that its script needs."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from covcore.analysis.conditions import Condition
+from covcore.analysis.figures import Figures
+from covcore.analysis.file import FileResult
+from covcore.analysis.ran_by import Parsed, RanBy
+from covcore.errors import printable
+from covcore.html.highlight import highlighted, spans_of
+from covcore.html.records import Grouped, Owners, record
+from covcore.html.ways import Meanings
+from covcore.report import regions
+
+RUN, PART, MISS, EXCLUDED = "run", "part", "miss", "excl"  # classes of lines
+SIGNS = {RUN: "✓", PART: "◐", MISS: "✗", EXCLUDED: "⊘", "": ""}
+WORDS = {RUN: "ran", PART: "ran in part", MISS: "never ran", EXCLUDED: "excluded", "": ""}
+
+
+class Way(NamedTuple):
+    """A branch, at the end of the line that it leaves."""
+
+    number: int
+    to: str  # the line, or "exit"
+    anchor: int  # the line to jump to
+    is_taken: bool
+    never: Markup  # what it means if it is not taken
+
+
+class Row(NamedTuple):
+    """A physical line."""
+
+    number: int
+    state: str
+    is_first: bool  # of its statement; False: it goes on from a line above
+    code: Markup
+    ways: Sequence[Way] = ()
+    conditions: Sequence[tuple[int, str, str]] = ()  # index, text, the outcomes that never happened
+    note: str = ""
+    n_tests: int = 0
+
+    @property
+    def sign(self) -> str:
+        return SIGNS[self.state] if self.is_first else ""
+
+    @property
+    def word(self) -> str:
+        return WORDS[self.state]
+
+
+class Function(NamedTuple):
+    """What the index says of a function or class."""
+
+    name: str
+    line: int
+    figures: Figures
+    complexity: int  # cyclomatic: ways on from its statements, less their number, and 1
+    class_number: int = 0  # of a function: which of the file's classes it belongs to
+
+
+class Page(NamedTuple):
+    """What a page is made of.
+
+    Attributes:
+        rows: its lines.
+        data: what its script needs.
+        record: see covcore.html.records; b"" without tests.
+        text_hash: of the source.
+        functions, classes: of the file, the last is what is in none.
+    """
+
+    rows: Sequence[Row]
+    data: Mapping[str, object]
+    record: bytes
+    text_hash: str
+    functions: Sequence[Function]
+    classes: Sequence[Function]
+
+
+def page(parsed: Parsed, result: FileResult, found: RanBy) -> Page:
+    """Make the page of a file."""
+    grouped = Grouped(found, result)
+    functions, classes, owners = _functions(result)
+    raw = record(grouped, result, owners)
+    branches = [[line, to, *groups, int((line, to) in grouped.always)] for (line, to), groups in grouped.ways.items()]
+    data = {
+        "statements": result.statements,
+        "groups": grouped.statements,
+        "branches": branches,
+        "conditions": [
+            [it.line, printable(it.text), *it.outcomes, *map(int, it.knowable), *groups]
+            for it, groups in zip(result.conditions, grouped.outcomes, strict=True)
+        ],
+    }
+    text_hash = hashlib.sha256(parsed.text.encode("utf-8", "surrogatepass")).hexdigest()
+    return Page(list(_rows(parsed, result, grouped)), data, raw, text_hash, functions, classes)
+
+
+def _functions(result: FileResult) -> tuple[list[Function], list[Function], Owners]:
+    functions, classes = regions.functions(result), regions.classes(result)
+    class_of = {line: number for number, part in enumerate(classes) for line in (*part.executed, *part.missing)}
+    lines: dict[int, int] = {}
+    conditions = [len(functions) - 1] * len(result.conditions)
+    for number, part in enumerate(functions):
+        lines.update(dict.fromkeys((*part.executed, *part.missing), number))
+        for index in part.conditions:
+            conditions[index] = number
+    described = []
+    for part in functions:
+        at = next(iter((*part.executed, *part.missing)), 0)
+        described.append(_function(part, result)._replace(class_number=class_of.get(at, len(classes) - 1)))
+    return described, [_function(part, result) for part in classes], Owners(lines, conditions)
+
+
+def _function(part: regions.Part, result: FileResult) -> Function:
+    lines = (*part.executed, *part.missing)
+    complexity = 1 + sum(len(result.branches[line]) - 1 for line in lines if line in result.branches)
+    return Function(printable(part.name), part.start, part.figures, complexity)
+
+
+def _rows(parsed: Parsed, result: FileResult, grouped: Grouped) -> Iterator[Row]:
+    first = parsed.outline.first
+    lines = parsed.text.split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    ways = _ways(parsed, result, lines)
+    chips: dict[int, list[tuple[int, str, str]]] = {}
+    for index, condition in enumerate(result.conditions):
+        if not (condition.kind == "test" and condition.line in result.branches):  # its branches say it
+            chips.setdefault(condition.line, []).append((index, printable(condition.text), missing_words(condition)))
+    code = highlighted(parsed.text, spans_of(result.conditions, lines))
+    states = dict.fromkeys(result.statements, RUN) | dict.fromkeys(result.missing, MISS)
+    states |= dict.fromkeys(result.excluded, EXCLUDED)
+    states |= {line: PART for line in result.missing_branches if states.get(line) == RUN}
+    n_tests = {
+        line: grouped.groups.size(group) for line, group in zip(result.statements, grouped.statements, strict=True)
+    }
+    rule = ""
+    for number in range(1, len(lines) + 1):
+        statement = first[number]
+        excluding = result.excluded.get(statement, "")
+        note = f"excluded by {printable(excluding)}" if excluding and excluding != rule else ""
+        rule = excluding if statement in states else rule
+        yield Row(
+            number,
+            states.get(statement, ""),
+            statement == number,
+            Markup(code[number - 1]),
+            ways.get(number, ()),
+            chips.get(number, ()),
+            note,
+            n_tests.get(number, 0),
+        )
+
+
+def _ways(parsed: Parsed, result: FileResult, lines: list[str]) -> dict[int, list[Way]]:
+    meanings = Meanings(parsed.tree, parsed.outline, lines)
+    found: dict[int, list[Way]] = {}
+    number = 0
+    for line, targets in result.branches.items():
+        missing = result.missing_branches.get(line, ())
+        for to in targets:
+            way = Way(number, str(to) if to > 0 else "exit", abs(to), to not in missing, meanings.never(line, to))
+            found.setdefault(line, []).append(way)
+            number += 1
+    return found
+
+
+def missing_words(condition: Condition) -> str:
+    """What is to be said of the outcomes that never happened; "" if both did."""
+    if len(condition.missing) == sum(condition.knowable) > 1:
+        return "never evaluated"
+    return f"never {condition.missing[0]}" if condition.missing else ""
