@@ -162,6 +162,8 @@ examples:
   covcore report --skip-covered --sort=cover
   covcore report --format=total              nothing but the percentage, for scripts
   covcore report --format=github             what is missing, shown beside the lines of a pull request
+  covcore report --format=gitlab             into coverage-gitlab-1.xml and so on, shown in a merge request
+  covcore report --format=badge -o coverage.svg
   covcore report --include="src/*" --omit="*/vendored" --fail-under=90
 """,
         _report,
@@ -179,8 +181,10 @@ examples:
     flag(
         "--format",
         choices=FORMATS,
-        help="a table, one in Markdown, the percentage, or GitHub's annotations; default: text",
+        help="a table, one in Markdown, the percentage, that as a picture, annotations and a job's summary for GitHub, or "
+        "files in Cobertura's XML as GitLab takes them; default: text",
     )
+    flag("-o", dest="output", metavar="FILE", help="write to a file, not to standard output")
     _add_choices(parser)
 
 

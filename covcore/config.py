@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-FORMATS = ("text", "markdown", "total", "github")
+FORMATS = ("text", "markdown", "total", "badge", "github", "gitlab")
 CONTEXTS = ("test", "phase", "none")
 SORT_COLUMNS = ("name", "stmts", "miss", "branch", "brpart", "cover")
 DATA_VARIABLE = "COVCORE_DATA"

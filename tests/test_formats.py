@@ -16,7 +16,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from conftest import Place
+from conftest import Outcome, Place
 from lxml import etree
 from oracle_packages.comparing import Figures, Pair, differences, of_parser, unexplained
 
@@ -679,45 +679,162 @@ class TestWriting:
         assert (done.status, done.stderr, len(done.stdout)) == (0, "", 10)
 
 
-# ---- annotations
+# ---- for build servers
 
-ANNOTATION = re.compile(
-    r"::warning file=([^,:\r\n]+),line=(\d+),endLine=(\d+),title=([^,:\r\n]+)::([^\r\n]+)|::notice title=Coverage::(.+)"
-)
+ANNOTATION = re.compile(r"::(warning|notice) file=([^,:\r\n]+),line=(\d+),endLine=(\d+),title=([^,:\r\n]+)::([^\r\n]+)")
+LIMITS = {  # that small programs do not reach
+    "MOST": "covcore.report.github",
+    "SUMMARY_BYTES": "covcore.report.github",
+    "PART_BYTES": "covcore.report.gitlab",
+}
 
 
-def read_github(text: str) -> list[re.Match[str]]:
-    found = [ANNOTATION.fullmatch(line) for line in text.removesuffix("\n").split("\n")]
-    assert all(found), text
-    return [match for match in found if match is not None]
+def with_limit(place: Place, name: str, value: int, *arguments: str, **environment: str) -> Outcome:
+    """Run the command with another limit."""
+    program = f"import {LIMITS[name]} as it, sys; it.{name} = {value}; from covcore.cli import main; sys.exit(main())"
+    return place.python("-c", program, *arguments, **environment)
+
+
+def read_github(text: str) -> tuple[str, list[re.Match[str]]]:
+    """What the total's notice says, and the annotations."""
+    notice, *lines = text.removesuffix("\n").split("\n")
+    found = [match for line in lines if (match := ANNOTATION.fullmatch(line))]
+    assert len(found) == len(lines), text
+    assert notice.startswith("::notice title=Coverage::")
+    return notice.rpartition("::")[2], found
 
 
 def test_github(parcels: Place) -> None:
     done = parcels.covcore("report", "--format=github", "--show-excluded")
 
-    notice, *warnings = read_github(done.stdout)
-    assert notice[6] == "80%25 of statements and branches ran"
-    assert [(it[1], it[2], it[3], it[4]) for it in warnings[:3]] == [
-        ("parcels/parcel.py", "37", "40", "Never ran"),
-        ("parcels/__main__.py", "12", "14", "Never ran"),
-        ("parcels/price.py", "51", "54", "Never ran"),
+    total, found = read_github(done.stdout)
+    assert total == "80%25 of statements and branches ran"
+    assert [it.group(1, 2, 3, 4, 5) for it in found[:3]] == [
+        ("warning", "parcels/parcel.py", "37", "40", "Never ran"),
+        ("warning", "parcels/__main__.py", "12", "14", "Never ran"),
+        ("warning", "parcels/price.py", "51", "54", "Never ran"),
     ]
-    assert [it[5] for it in warnings if it[1] == "parcels/__main__.py"] == [
-        "lines 12 to 14 never ran",
-        "line 18 never ran",
-        "line 23 never ran",
-        "line 17 never led to line 18",
-        "line 22 never led to line 23",
+    assert [it.group(1, 6) for it in found if it[2] == "parcels/__main__.py"] == [
+        ("warning", "lines 12 to 14 never ran"),
+        ("warning", "line 18 never ran"),
+        ("warning", "line 23 never ran"),
+        ("notice", "line 17 never led to line 18"),
+        ("notice", "line 22 never led to line 23"),
     ]
+
+
+def test_github_shows_the_worst_of_many(parcels: Place) -> None:
+    _, all_of_them = read_github(parcels.covcore("report", "--format=github").stdout)
+    total, found = read_github(with_limit(parcels, "MOST", 2, "report", "--format=github").stdout)
+
+    assert [it[1] for it in found] == ["warning", "warning", "notice"]  # and the total's
+    assert [it[6] for it in found[:2]] == [it[6] for it in all_of_them[:2]]
+    assert total == f"80%25 of statements and branches ran; {len(all_of_them) - 3} more places are not annotated"
+
+
+def test_the_summary_of_a_job(parcels: Place) -> None:
+    """It is added to what the step has said, the worst file first; what has none of its lines missing is left out."""
+    path = parcels.write("summary.md", "before\n")
+    parcels.covcore("report", "--format=github", GITHUB_STEP_SUMMARY=str(path))
+
+    before, title, _, head, _, *rows, total, _, _ = path.read_text().split("\n")
+    assert (before, title) == ("before", "### Coverage: 80%")
+    assert head == "| Name | Stmts | Miss | Branch | BrPart | Cover | Missing |"
+    assert [row.split(" | ")[0] for row in rows] == [
+        "| parcels/price.py",
+        "| parcels/parcel.py",
+        r"| parcels/\_\_main\_\_.py",
+    ]
+    assert total.startswith("| **TOTAL** | **90** | **15** | ")
+
+
+def test_a_summary_that_would_be_too_long(parcels: Place) -> None:
+    path = parcels.folder / "short.md"
+    path.unlink(missing_ok=True)
+    done = with_limit(parcels, "SUMMARY_BYTES", 320, "report", "--format=github", GITHUB_STEP_SUMMARY=str(path))
+
+    assert done.status == 0 and path.stat().st_size <= 320
+    assert "price.py" in path.read_text() and "parcel.py" not in path.read_text()
+    assert "| **TOTAL** | " in path.read_text() and path.read_text().endswith("\nAnd 2 more files.\n\n")
+
+
+def test_a_summary_that_cannot_be_written(parcels: Place) -> None:
+    done = parcels.covcore("report", "--format=github", GITHUB_STEP_SUMMARY=str(parcels.folder))
+
+    assert done.status == 0 and read_github(done.stdout)[1]
+    assert done.stderr.startswith(f"covcore: warning: no summary: cannot write {parcels.folder}")
 
 
 def test_hostile_names_in_annotations(hostile: Place) -> None:
     """Each has one: `if x` never led out of the module; what GitHub decodes is the name, or what of it prints."""
-    _, *warnings = read_github(hostile.covcore("report", "--format=github").stdout)
+    _, found = read_github(with_limit(hostile, "MOST", 100, "report", "--format=github").stdout)
 
-    names = [it[1] for it in warnings]
+    names = [it[2] for it in found]
     for code, character in ("%2C", ","), ("%3A", ":"), ("%0A", "\n"), ("%0D", "\r"), ("%25", "%"):
         names = [name.replace(code, character) for name in names]
     assert len(names) == len(HOSTILE)
     assert {name for name in NAMES_OF_THEM if name.replace("\n", "").replace("\r", "").isprintable()} <= set(names)
-    assert {it[5] for it in warnings} == {"line 2 never led out of its function or module"}
+    assert {it[6] for it in found} == {"line 2 never led out of its function or module"}
+
+
+def of_gitlab(place: Place, stem: str) -> tuple[dict[str, int], list[Path]]:
+    """File -> how many of its lines ran, of all parts; and their paths."""
+    paths = sorted(place.folder.glob(f"{stem}-*.xml"))
+    hits: dict[str, int] = {}
+    for path in paths:
+        report = read_xml(path.read_text())
+        assert [source.text for source in report.iter("source")] == [str(place.folder)]
+        for one in report.iter("class"):
+            assert one.attrib["filename"] not in hits
+            hits[one.attrib["filename"]] = sum(line.attrib["hits"] == "1" for line in one.iter("line"))
+        assert int(report.attrib["lines-covered"]) == sum(line.attrib["hits"] == "1" for line in report.iter("line"))
+    return hits, paths
+
+
+def test_gitlab(parcels: Place) -> None:
+    done = parcels.covcore("report", "--format=gitlab", CI_PROJECT_DIR=str(parcels.folder))
+
+    assert (done.status, done.stdout) == (0, "TOTAL 80%\n")
+    whole, paths = of_gitlab(parcels, "coverage-gitlab")
+    assert [path.name for path in paths] == ["coverage-gitlab-1.xml"]
+    files = read_json(parcels.covcore("json", "-o", "-").stdout)["files"]
+    assert whole == {name: len(file["executed_lines"]) for name, file in files.items()}
+
+    limit = paths[0].stat().st_size // 2
+    with_limit(parcels, "PART_BYTES", limit, "report", "--format=gitlab", "-o", "parts/x.xml")
+    found, paths = of_gitlab(parcels, "parts/x")
+    assert found == whole and [path.name for path in paths] == ["x-1.xml", "x-2.xml", "x-3.xml"]
+    assert max(path.stat().st_size for path in paths) <= limit
+
+    paths[2].write_text("<mine/>")  # the second part is ours, and a report in one part has none
+    parcels.covcore("report", "--format=gitlab", "-o", "parts/x.xml")
+    assert sorted(path.name for path in paths[0].parent.iterdir()) == ["x-1.xml", "x-3.xml"]
+
+
+def test_gitlab_below_the_folder_of_the_project(place: Place) -> None:
+    place.write("project/a.py", "x = 1\n")
+    inner = Place(place.folder / "project", place.data)
+    inner.covcore("run", "a.py")
+    inner.covcore("report", "--format=gitlab", CI_PROJECT_DIR=str(place.folder))
+
+    report = read_xml((inner.folder / "coverage-gitlab-1.xml").read_text())
+    assert [one.attrib["filename"] for one in report.iter("class")] == ["project/a.py"]
+    assert [source.text for source in report.iter("source")] == [str(place.folder)]
+
+
+@pytest.mark.parametrize(("precision", "text"), [("0", "80%"), ("2", r"80\.\d\d%")])
+def test_badge(precision: str, text: str, parcels: Place) -> None:
+    parcels.covcore("report", "--format=badge", "-o", "badge.svg", f"--precision={precision}")
+
+    image = etree.fromstring((parcels.folder / "badge.svg").read_bytes())
+    said = [it.text for it in image.iter("{*}title", "{*}text")]
+    assert re.fullmatch(f"coverage: {text}", said[0]) and said[1:] == ["coverage", said[0].removeprefix("coverage: ")]
+    assert image.attrib["role"] == "img" and image.attrib["aria-label"] == said[0]
+    assert "http" not in etree.tostring(image, encoding="unicode").replace('xmlns="http://www.w3.org/2000/svg"', "")
+
+
+def test_a_report_in_a_file(parcels: Place) -> None:
+    for name in "text", "github":
+        shown = parcels.covcore("report", f"--format={name}").stdout
+        done = parcels.covcore("report", f"--format={name}", "-o", "out/report")
+        assert (done.status, done.stdout, (parcels.folder / "out/report").read_text()) == (0, "", shown)

@@ -19,6 +19,8 @@ from covcore.report.output import Options
 from covcore.report.results import Reported, Results
 from covcore.store.database import Database
 
+HEAD = '<?xml version="1.0" ?>\n'
+
 
 class Class(NamedTuple):
     """A file, which is what the format calls a class."""
@@ -36,18 +38,28 @@ def xml_command(options: Options) -> int:
 def pieces(results: Results, database: Database, options: Options) -> Iterator[str]:
     """The text of the report, file by file."""
     shown = results.shown(options)
-    sources = _sources(database, shown)
+    return document(shown, _sources(database, shown))
+
+
+def document(files: Sequence[Reported], sources: Sequence[str], *, with_conditions: bool = True) -> Iterator[str]:
+    """The text of a report, file by file; it is ASCII.
+
+    Args:
+        files: those that it is about.
+        sources: the folders that file names are relative to.
+        with_conditions: whether it has `<conditions>`.
+    """
     packages: dict[str, list[Class]] = {}
-    for file in shown:
+    for file in files:
         one = _class(file, sources)
         packages.setdefault(one.folder, []).append(one)
-    total = sum((file.result.figures for file in shown), Figures())
-    yield '<?xml version="1.0" ?>\n'
+    total = sum((file.result.figures for file in files), Figures())
+    yield HEAD
     yield _tag("coverage", _head(total)) + "\n\t<sources>\n"
     yield from (f"\t\t<source>{_text(source)}</source>\n" for source in sources)
     yield "\t</sources>\n\t<packages>\n"
     for folder in sorted(packages):
-        yield from _package(folder, sorted(packages[folder]))
+        yield from _package(folder, sorted(packages[folder]), with_conditions)
     yield "\t</packages>\n</coverage>\n"
 
 
@@ -104,7 +116,7 @@ def _rate(part: int, total: int) -> str:
     return f"{min(max(part / total, 0.0001), 0.9999):.4g}" if part else "0"
 
 
-def _package(folder: str, classes: Sequence[Class]) -> Iterator[str]:
+def _package(folder: str, classes: Sequence[Class], with_conditions: bool) -> Iterator[str]:
     figures = sum((one.result.figures for one in classes), Figures())
     yield (
         "\t\t"
@@ -115,14 +127,14 @@ def _package(folder: str, classes: Sequence[Class]) -> Iterator[str]:
         name = os.path.basename(one.filename)
         yield "\t\t\t\t" + _tag("class", {"name": name, "filename": one.filename, **_rates(one.result.figures)}) + "\n"
         yield "\t\t\t\t\t<methods/>\n\t\t\t\t\t<lines>\n"
-        yield "".join(_lines(one.result))
+        yield "".join(_lines(one.result, with_conditions))
         yield "\t\t\t\t\t</lines>\n\t\t\t\t</class>\n"
     yield "\t\t\t</classes>\n\t\t</package>\n"
 
 
-def _lines(result: FileResult) -> Iterator[str]:
+def _lines(result: FileResult, with_conditions: bool) -> Iterator[str]:
     missing = set(result.missing)
-    conditions = _conditions_by_line(result)
+    conditions = _conditions_by_line(result) if with_conditions else {}
     for line in result.statements:
         start = f'\t\t\t\t\t\t<line number="{line}" hits="{0 if line in missing else 1}"'
         targets = result.branches.get(line)

@@ -173,12 +173,7 @@ def _percent(part: int, total: int) -> float:
 def _condition(it: Condition) -> Object:
     """The outcomes are true, false or, where no event would tell, null."""
     outcomes = zip(it.outcomes, it.hits, it.knowable, strict=True)
-    return {
-        "line": it.line,
-        "column": it.column,
-        "end_line": it.end_line,
-        "end_column": it.end_column,
-        "text": it.text,
+    return _place(it) | {
         "kind": it.kind,
         "outcomes": {word: hit if knowable else hit or None for word, hit, knowable in outcomes},
         "decision": it.decision if it.decision >= 0 else None,
@@ -186,12 +181,14 @@ def _condition(it: Condition) -> Object:
 
 
 def _decision(it: Decision) -> Object:
+    return _place(it) | {"conditions": it.conditions, "mcdc": it.shown}
+
+
+def _place(it: Condition | Decision) -> Object:
     return {
         "line": it.line,
         "column": it.column,
         "end_line": it.end_line,
         "end_column": it.end_column,
         "text": it.text,
-        "conditions": it.conditions,
-        "mcdc": it.shown,
     }

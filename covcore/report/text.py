@@ -1,15 +1,17 @@
-"""`covcore report`: the table on standard output, as plain text, as markdown, its total alone, or annotations."""
+"""`covcore report`: the table as plain text or as markdown, its total alone, or what build servers show of it."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from covcore.analysis.figures import display
-from covcore.report import results, thresholds
+from covcore.report import gitlab, output, results, thresholds
+from covcore.report.badge import badge
 from covcore.report.conditions import condition_lines
 from covcore.report.excluded import excluded_lines
-from covcore.report.github import github_lines
+from covcore.report.github import add_summary, github_lines
 from covcore.report.markdown import markdown_lines
+from covcore.report.results import Results
 from covcore.report.table import HEADER, Row, Table, build
 from covcore.report.unique import unique_lines
 from covcore.store.loading import load
@@ -19,6 +21,7 @@ class Options(results.Options, Protocol):
     """What the command line says; see `covcore report --help`."""
 
     format: str
+    output: str | None
     show_missing: bool
     show_excluded: bool
     conditions: bool
@@ -27,13 +30,13 @@ class Options(results.Options, Protocol):
 
 
 def report_command(options: Options) -> int:
-    """Print the report.
+    """Print the report, or write it to the file that `-o` names.
 
     Returns:
         The exit status: 0, or 2 if a threshold is missed.
 
     Raises:
-        CovcoreError: there is no data, or nothing of it to report.
+        CovcoreError: there is no data, nothing of it to report, or the file cannot be written.
     """
     with load(options.data) as database:
         found = results.analysed(database, options)
@@ -45,37 +48,60 @@ def report_command(options: Options) -> int:
         skip_covered=options.skip_covered,
         skip_empty=options.skip_empty,
     )
-    if options.format == "total":
-        write([display(table.total.percent, options.precision)])
-    elif options.format == "markdown":
-        write(markdown_lines(table, options.precision, options.show_missing))
+    if options.format == "gitlab":
+        gitlab.write_parts(found.shown(options), options.output or gitlab.USUAL)
+        options.output = None
     elif options.format == "github":
-        write(github_lines(found.shown(options), found.total, options.precision))
+        add_summary(found, options.precision)
+    to_terminal = options.output is None and sys.stdout.isatty()
+    lines = [] if to_terminal and _write_to_terminal(table, options) else _lines(options, found, table)
+    if options.format in ("text", "markdown"):
+        lines += [*_lines_below(options, found), *unique]
+    if options.output in (None, output.STANDARD_OUTPUT):
+        write(lines)
     else:
-        write_text(table, options.precision, options.show_missing)
-    if options.show_excluded and options.format in ("text", "markdown"):
-        write(excluded_lines(found.reported(), markdown=options.format == "markdown"))
-    if options.conditions and options.format == "text":
-        write(condition_lines(found.reported(), found.total, options.precision))
-    if unique and options.format in ("text", "markdown"):
-        write(unique)
+        output.write(options.output, (f"{line}\n" for line in lines))
     return thresholds.check(found, options.fail_under, options.precision)
 
 
-def write(lines: Iterable[str]) -> None:
+def _lines(options: Options, found: Results, table: Table) -> list[str]:
+    """What a format has."""
+    percentage = display(table.total.percent, options.precision)
+    match options.format:
+        case "total":
+            return [percentage]
+        case "gitlab":
+            return [f"TOTAL {percentage}%"]
+        case "badge":
+            return [badge(table.total.percent, options.precision)]
+        case "markdown":
+            return markdown_lines(table, options.precision, options.show_missing)
+        case "github":
+            return github_lines(found.shown(options), found.total, options.precision)
+        case _:
+            return text_lines(table, options.precision, options.show_missing)
+
+
+def _lines_below(options: Options, found: Results) -> Iterator[str]:
+    """What is asked for below the table."""
+    if options.show_excluded:
+        yield from excluded_lines(found.reported(), markdown=options.format == "markdown")
+    if options.conditions and options.format == "text":
+        yield from condition_lines(found.reported(), found.total, options.precision)
+
+
+def write(lines: Sequence[str]) -> None:
     """Write lines to standard output; what its encoding does not have is escaped."""
-    encoding = sys.stdout.encoding or "utf-8"
-    print("\n".join(lines).encode(encoding, "backslashreplace").decode(encoding))
+    if lines:
+        encoding = sys.stdout.encoding or "utf-8"
+        print("\n".join(lines).encode(encoding, "backslashreplace").decode(encoding))
 
 
-def write_text(table: Table, precision: int, show_missing: bool) -> None:
-    """Write the table to standard output: with colours on a terminal that may have them, else as plain text."""
-    if sys.stdout.isatty():
-        from covcore.report.terminal import write_table
+def _write_to_terminal(table: Table, options: Options) -> bool:
+    """Write the table with colours, if that is what is wanted and the terminal may have them; return whether it was."""
+    from covcore.report.terminal import write_table
 
-        if write_table(table, precision, show_missing):
-            return
-    write(text_lines(table, precision, show_missing))
+    return options.format == "text" and write_table(table, options.precision, options.show_missing)
 
 
 def text_lines(table: Table, precision: int, show_missing: bool) -> list[str]:
