@@ -16,7 +16,7 @@ c_files = $(wildcard src/*.c src/*.h)
 
 .SECONDARY: # keep what was made on the way
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-c test-py faults oracle oracle-packages matrix build sanitize fuzz lint format bench clean distclean
+.PHONY: help demo test test-c test-py faults oracle oracle-packages coveragepy matrix build sanitize fuzz lint format bench clean distclean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ oracle: $(PY:%=.venv/%/.built) ## covcore against sys.settrace on N=20000 genera
 
 oracle-packages: $(PY:%=.venv/%/.built) ## covcore against coverage.py on suites of real packages and of the standard library: docs/parity.md
 	@set -e; for version in $(PY); do (cd tests && nice $(call python,$$version) -m oracle_packages --write $(ARGS)); done
+
+coveragepy: $(PY:%=.venv/coveragepy-%/.ready) ## coverage.py's own tests with covcore as its core, beside those with its own: ARGS="..." go to it (--help)
+	@set -e; for version in $(PY); do nice $(call python,coveragepy-$$version) tests/coveragepy/suite.py $(ARGS); done
 
 test-c: $(patsubst tests/c/%.c,build/c/%,$(wildcard tests/c/test_*.c)) ## the C tests, with sanitizers where the compiler has them
 	@set -e; for test in $^; do echo "$$test"; $$test; done
@@ -141,6 +144,14 @@ $(PYTHONS:%=.venv/%/bin/python): .venv/%/bin/python:
 # The command, the metadata and the start-up hook.
 .venv/%/.built: .venv/%/.tools setup.py plugin/covcore_start.pth | .venv/%/.extensions
 	$(call uv,$*) --no-build-isolation --no-deps --reinstall-package covcore --config-setting editable_mode=compat --editable .
+	@touch $@
+
+# An environment of its own for coverage.py's tests, in which each interpreter puts covcore under coverage.py.
+.venv/coveragepy-%/.ready: pyproject.toml tests/coveragepy/covcore_swap.py | .venv/%/.extensions
+	"$$(tools/python.sh $*)" -m venv --clear --without-pip $(call venv,coveragepy-$*)
+	$(call uv,coveragepy-$*) -r pyproject.toml --group coveragepy
+	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/plugin' '$(CURDIR)/tests/coveragepy' 'import covcore_swap' \
+	    >$(call venv,coveragepy-$*)/lib/python$*/site-packages/covcore_swap.pth
 	@touch $@
 
 py_files = $(shell find $(wildcard covcore plugin) -name "*.py*" -not -path "*/__pycache__/*")

@@ -1,6 +1,7 @@
 """The C tracer: see src/tracer.c."""
 
 from collections.abc import Callable, Sequence
+from types import CodeType
 
 def note(path: str, words: tuple[str | bytes | int, ...], /) -> None:
     """Append a note to another process's notes, if they are there; what fails is let be."""
@@ -21,6 +22,22 @@ class Tracer:
         it is started already.
         """
 
+    def start_tally(self, *, branches: bool = True, resume: bool = False) -> None:
+        """Arm without a recording: hits are kept in memory until take().
+
+        Frames that run already are not measured, but for those of code known from before a pause.  decide() is called by
+        whatever of a file starts first.
+
+        branches: whether branches are wanted, besides lines
+        resume: go on after stop() with what decide() said before it; default: ask it anew
+
+        Raises RuntimeError if no tool id is free (naming who holds them) or if a tracer is started already.
+        """
+
+    def take(self) -> list[tuple[tuple[str, int, bytes], bytes]]:
+        """Give, for each code object hit since the last take() or restart(), ((path, first line, shape), bitmap over slots), and
+        forget the hits.  What was hit is not heard of again before restart()."""
+
     def stop(self) -> None:
         """Disarm, free the tool ids and put the end mark.  Does nothing when not started."""
 
@@ -30,6 +47,12 @@ class Tracer:
     def switch_context(self, static: str, test: str, phase: str) -> None:
         """Record from here on under another context."""
 
+    @property
+    def meet(self) -> Callable[[CodeType], object] | None:
+        """Called with each code object that is decided on, at a start of it."""
+
+    @meet.setter
+    def meet(self, value: Callable[[CodeType], object] | None) -> None: ...
     @property
     def started(self) -> bool: ...
     @property

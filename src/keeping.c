@@ -109,18 +109,28 @@ keep_file(Tracer *self, file_state *file)
     return 0;
 }
 
-static int
-keep_shape(Tracer *self, code_state *state, const shape *full)
+size_t
+keeping_encode(Tracer *self, const shape *full)
 {
     size_t n_shape = shape_encode(full, self->buffer, self->buffer_room);
     if (n_shape > self->buffer_room) {
         uint8_t *buffer = PyMem_RawRealloc(self->buffer, n_shape * 2);
         if (buffer == NULL) {
-            return -1;
+            return 0;
         }
         self->buffer = buffer;
         self->buffer_room = n_shape * 2;
         n_shape = shape_encode(full, self->buffer, self->buffer_room);
+    }
+    return n_shape;
+}
+
+static int
+keep_shape(Tracer *self, code_state *state, const shape *full)
+{
+    const size_t n_shape = keeping_encode(self, full);
+    if (n_shape == 0) {
+        return -1;
     }
     PyObject *qualname = PyUnicode_AsEncodedString(state->code->co_qualname, "utf-8", "surrogatepass");
     if (qualname == NULL) {
@@ -141,7 +151,7 @@ keep_shape(Tracer *self, code_state *state, const shape *full)
 int
 keeping_begin_own(Tracer *self)
 {
-    if (recording_ready(&self->recording)) {
+    if (keeping_ready(self)) {
         return 0;
     }
     recording_abandon(&self->recording);  // it is the parent's
@@ -159,10 +169,10 @@ keeping_code(Tracer *self, code_state *state)
         return 0;
     }
     shape full = {0};
-    if (keep_file(self, state->file) < 0 || registry_read_shape(state, &full) < 0) {
+    if ((!self->is_tallying && keep_file(self, state->file) < 0) || registry_read_shape(state, &full) < 0) {
         return -1;
     }
-    int failed = keep_shape(self, state, &full);
+    int failed = self->is_tallying ? tallying_code(self, state, &full) : keep_shape(self, state, &full);
     if (failed || state->has_shape) {
         shape_free(&full);
     }

@@ -228,6 +228,7 @@ Tracer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->discovery = self->measuring = NO_TOOL;
     arcs_init(&self->arcs, NULL);
     self->decide = Py_NewRef(decide);
+    self->meet = Py_NewRef(Py_None);
     self->decisions = PyDict_New();
     self->contexts = PyDict_New();
     self->context = Py_BuildValue("(sss)", "", "", "");
@@ -245,6 +246,7 @@ Tracer_traverse(PyObject *op, visitproc visit, void *arg)
     Tracer *self = (Tracer *)op;
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(self->decide);
+    Py_VISIT(self->meet);
     Py_VISIT(self->decisions);
     Py_VISIT(self->callbacks);
     return monitoring_traverse(&self->monitoring, visit, arg);
@@ -256,6 +258,7 @@ Tracer_clear(PyObject *op)
     Tracer *self = (Tracer *)op;
     self->started = false;
     Py_CLEAR(self->decide);
+    Py_CLEAR(self->meet);
     Py_CLEAR(self->callbacks);
     return 0;
 }
@@ -277,6 +280,8 @@ Tracer_dealloc(PyObject *op)
     Py_CLEAR(self->run_id);
     Py_CLEAR(self->settings);
     Py_CLEAR(self->error);
+    Py_CLEAR(self->codes);
+    tally_fini(&self->tally);
     arcs_fini(&self->arcs);
     recording_abandon(&self->recording);  // no end mark: nobody called stop()
     if (self->registry != NULL) {
@@ -329,6 +334,9 @@ static PyType_Spec Callback_spec = {
 static PyMethodDef Tracer_methods[] = {
     {"start", (PyCFunction)(void (*)(void))Tracer_start, METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR("start($self, /, directories, run_id, settings=b'')\n--\n\nOpen a recording and arm.")},
+    {"start_tally", (PyCFunction)(void (*)(void))tallying_start, METH_VARARGS | METH_KEYWORDS,
+     PyDoc_STR("start_tally($self, /, *, branches=True, resume=False)\n--\n\nArm, and keep hits in memory.")},
+    {"take", tallying_take, METH_NOARGS, PyDoc_STR("take($self, /)\n--\n\nGive the hits kept in memory, and forget them.")},
     {"stop", Tracer_stop, METH_NOARGS, PyDoc_STR("stop($self, /)\n--\n\nDisarm and put the end mark.")},
     {"restart", Tracer_restart, METH_NOARGS, PyDoc_STR("restart($self, /)\n--\n\nArm again whatever of ours was silenced.")},
     {"switch_context", Tracer_switch_context, METH_VARARGS,
@@ -339,6 +347,11 @@ static PyMethodDef Tracer_methods[] = {
      PyDoc_STR("watch($self, /)\n--\n\nTake notes on the processes that this one starts.")},
     {"note", Tracer_note, METH_O, PyDoc_STR("note($self, words, /)\n--\n\nTake a note.")},
     {"counts", Tracer_counts, METH_NOARGS, PyDoc_STR("counts($self, /)\n--\n\nWhat was recorded, in numbers.")},
+    {0},
+};
+
+static PyMemberDef Tracer_members[] = {
+    {"meet", Py_T_OBJECT_EX, offsetof(Tracer, meet), 0, PyDoc_STR("Called with each code object that is decided on, or None.")},
     {0},
 };
 
@@ -356,6 +369,7 @@ static PyType_Slot Tracer_slots[] = {
     {Py_tp_clear, Tracer_clear},
     {Py_tp_dealloc, Tracer_dealloc},
     {Py_tp_methods, Tracer_methods},
+    {Py_tp_members, Tracer_members},
     {Py_tp_getset, Tracer_getset},
     {0, NULL},
 };

@@ -47,6 +47,7 @@ typedef struct {
     struct registry *registry;
     PyCodeObject *code;            /* borrowed: the free function runs before it goes */
     file_state *file;              /* NULL: refused */
+    bool is_awaiting;              /* decided on when it starts next: `file` is NULL until then */
     uint32_t armed;                /* events the measuring tool has on it */
     uint32_t id;                   /* in the recording of `generation` */
     uint32_t generation;           /* 0: in none yet */

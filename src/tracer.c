@@ -94,9 +94,8 @@ tracer_fail(Tracer *self)
 
 /* ---- arming ---- */
 
-/* Sets M's local events on a code object.  One that monitoring can't instrument is left alone. */
-static int
-arm(Tracer *self, code_state *state, uint32_t events)
+int
+tracer_arm(Tracer *self, code_state *state, uint32_t events)
 {
     if (monitoring_set_local(&self->monitoring, self->measuring, state->code, events) < 0) {
         if (!PyErr_ExceptionMatches(PyExc_TypeError) && !PyErr_ExceptionMatches(PyExc_SystemError)) {
@@ -109,12 +108,11 @@ arm(Tracer *self, code_state *state, uint32_t events)
     return 0;
 }
 
-/* Arms a code object anew: what was silenced fires again, of this tool and of no other. */
-static int
-rearm(Tracer *self, code_state *state)
+int
+tracer_rearm(Tracer *self, code_state *state)
 {
     PyCodeObject *code = (PyCodeObject *)Py_NewRef(state->code);
-    int failed = arm(self, state, 0) < 0 || arm(self, state, self->full_mask) < 0;
+    int failed = tracer_arm(self, state, 0) < 0 || tracer_arm(self, state, self->full_mask) < 0;
     Py_DECREF(code);
     return failed ? -1 : 0;
 }
@@ -126,7 +124,7 @@ tracer_rearm_touched(Tracer *self)
     while (touched->next != touched) {
         code_state *state = STATE_OF_TOUCHED(touched->next);
         registry_untouch(state);
-        if (state->file != NULL && rearm(self, state) < 0) {
+        if (state->file != NULL && tracer_rearm(self, state) < 0) {
             return -1;
         }
         self->n_rearmed++;
@@ -204,7 +202,7 @@ give_up_lines(Tracer *self, code_state *state)
     if (!state->shape.has_inline_targets || !(state->armed & events->line)) {
         return 0;
     }
-    return arm(self, state, state->armed & ~(events->line | events->jump));
+    return tracer_arm(self, state, state->armed & ~(events->line | events->jump));
 }
 
 static void hit(Tracer *self, code_state *state, uint32_t from, uint32_t to);
@@ -217,7 +215,7 @@ record_hit(Tracer *self, code_state *state, uint32_t from, uint32_t to, uint32_t
     if (self->failed) {
         return;
     }
-    if (!recording_ready(&self->recording)) {  // a forked child: it begins a recording of its own
+    if (!keeping_ready(self)) {  // a forked child: it begins a recording of its own
         if (prepare(self, state) == 0) {
             hit(self, state, from, to);
         }
@@ -227,10 +225,10 @@ record_hit(Tracer *self, code_state *state, uint32_t from, uint32_t to, uint32_t
     if (is_new) {
         uint32_t slot = slot_of(&state->shape, from, to);
         self->n_unknown += slot == NO_SLOT;
-        recorded = recording_arc(&self->recording, state->id, slot);
+        recorded = keeping_arc(self, state, slot);
     }
     else {
-        recorded = recording_hit(&self->recording, id);
+        recorded = keeping_hit(self, id);
     }
     arcs_at(&self->arcs, id)->serial = self->serial;
     if (recorded < 0 || (from == FROM_LINE && --state->lines_left == 0 && give_up_lines(self, state) < 0)) {
@@ -292,7 +290,7 @@ unit_of(PyObject *offset)
 static void
 change_over(Tracer *self, code_state *state)
 {
-    if (arm(self, state, (state->armed & self->instruction_mask) | self->monitoring.events.instruction) < 0) {
+    if (tracer_arm(self, state, (state->armed & self->instruction_mask) | self->monitoring.events.instruction) < 0) {
         tracer_fail(self);
     }
 }
@@ -419,22 +417,6 @@ on_instruction(CALLBACK_ARGS)  /* (code, offset) */
     return silence(self, state);
 }
 
-static PyObject *
-on_start(CALLBACK_ARGS)  /* (code, offset): M's PY_START and PY_RESUME */
-{
-    UNUSED_CALLBACK_ARGS;
-    Tracer *self = ((Callback *)callable)->tracer;
-    code_state *state = measured(self, args[0]);
-    if (state == NULL) {
-        return Py_NewRef(self->monitoring.disable);
-    }
-    begin(self, state);
-    if (state->lines_left == NOT_COUNTED && prepare(self, state) < 0) {
-        return silence(self, state);
-    }
-    return lose_patience(self, state);
-}
-
 /* ---- discovery ---- */
 
 /* Whether an exception that came out of decide() is the program's: a signal handler's that ran there. */
@@ -489,41 +471,45 @@ decide_file(Tracer *self, PyObject *filename, file_state **file)
     return failed ? -1 : 0;
 }
 
-/* Decides on a code object that is met for the first time, and arms it.  0, or -1 with an exception. */
+/* Decides on a code object that is met for the first time, or awaited, and arms it.  0, or -1 with an exception. */
 static int
 discover(Tracer *self, PyCodeObject *code)
 {
     file_state *file = NULL;
-    if (registry_find(self->registry, (PyObject *)code) != NULL) {
+    code_state *state = registry_find(self->registry, (PyObject *)code);
+    if (state != NULL && !state->is_awaiting) {
         return 0;
     }
     if (decide_file(self, code->co_filename, &file) < 0) {
         return -1;
     }
-    if (registry_find(self->registry, (PyObject *)code) != NULL) {
+    state = registry_find(self->registry, (PyObject *)code);
+    if (state != NULL && !state->is_awaiting) {
         return 0;  // decide() let another thread run, which met it too
     }
-    code_state *state = registry_add(self->registry, code);
-    if (state == NULL) {
+    if (state == NULL && (state = registry_add(self->registry, code)) == NULL) {
         return -1;
     }
+    state->is_awaiting = false;
     state->file = file;
-    return file == NULL ? 0 : arm(self, state, self->full_mask);
+    if (file != NULL && tracer_arm(self, state, self->full_mask) < 0) {
+        return -1;
+    }
+    PyObject *told = self->meet == Py_None ? Py_NewRef(Py_None) : PyObject_CallOneArg(self->meet, (PyObject *)code);
+    Py_XDECREF(told);
+    return told == NULL ? -1 : 0;
 }
 
+/* Decides on a code object that starts.  What D and M return for it: DISABLE; None, to be asked again at its next start; or NULL
+ * with an exception that is the program's. */
 static PyObject *
-on_discovery(CALLBACK_ARGS)  /* (code, offset): D's PY_START and PY_RESUME */
+discover_starting(Tracer *self, PyObject *code)
 {
-    UNUSED_CALLBACK_ARGS;
-    Tracer *self = ((Callback *)callable)->tracer;
-    if (!PyCode_Check(args[0]) || self->failed || !self->started) {
-        return Py_NewRef(self->monitoring.disable);
-    }
-    if (discover(self, (PyCodeObject *)args[0]) == 0) {
+    if (!PyCode_Check(code) || self->failed || !self->started || discover(self, (PyCodeObject *)code) == 0) {
         return Py_NewRef(self->monitoring.disable);
     }
     if (PyErr_ExceptionMatches(PyExc_RecursionError)) {
-        PyErr_Clear();  // at the end of the stack: decided at its next start
+        PyErr_Clear();  // at the end of the stack
         return Py_NewRef(Py_None);
     }
     if (is_programs_exception()) {
@@ -531,6 +517,37 @@ on_discovery(CALLBACK_ARGS)  /* (code, offset): D's PY_START and PY_RESUME */
     }
     tracer_fail(self);
     return Py_NewRef(self->monitoring.disable);
+}
+
+static PyObject *
+on_discovery(CALLBACK_ARGS)  /* (code, offset): D's PY_START and PY_RESUME */
+{
+    UNUSED_CALLBACK_ARGS;
+    return discover_starting(((Callback *)callable)->tracer, args[0]);
+}
+
+static PyObject *
+on_start(CALLBACK_ARGS)  /* (code, offset): M's PY_START and PY_RESUME */
+{
+    UNUSED_CALLBACK_ARGS;
+    Tracer *self = ((Callback *)callable)->tracer;
+    code_state *state = registry_find(self->registry, args[0]);
+    if (state != NULL && state->is_awaiting) {
+        PyObject *result = discover_starting(self, args[0]);
+        if (result == NULL || state->file == NULL) {
+            return result;
+        }
+        Py_DECREF(result);
+    }
+    state = measured(self, args[0]);
+    if (state == NULL) {
+        return Py_NewRef(self->monitoring.disable);
+    }
+    begin(self, state);
+    if (state->lines_left == NOT_COUNTED && prepare(self, state) < 0) {
+        return silence(self, state);
+    }
+    return lose_patience(self, state);
 }
 
 /* Decides anew on all code objects known from an earlier start: D will not hear of them again. */
@@ -546,8 +563,9 @@ tracer_discover_registered(Tracer *self)
         registry_untouch(state);
         state->serial = 0;  // which no context has
         state->file = NULL;
+        state->is_awaiting = false;
         failed = decide_file(self, state->code->co_filename, &state->file) < 0
-                 || (state->file != NULL ? rearm(self, state) : 0) < 0;
+                 || (state->file != NULL ? tracer_rearm(self, state) : 0) < 0;
         node = node->next;
     }
     Py_XDECREF(held);
@@ -648,7 +666,7 @@ tracer_take_ids(Tracer *self)
     if (alone) {
         self->discovery = self->measuring;
     }
-    uint32_t branches = events->branch_left | events->branch_right;
+    uint32_t branches = self->lines_only ? 0 : events->branch_left | events->branch_right;
     self->instruction_mask = branches | events->instruction;
     // With one id PY_START is global and can't be armed again, without which LINE loses lines: INSTRUCTION does not.
     self->full_mask = alone ? self->instruction_mask
@@ -673,6 +691,9 @@ tracer_check_ids(Tracer *self)
         return discovery < 0 ? -1 : 0;
     }
     tracer_free_ids(self);
-    return tracer_take_ids(self) < 0 || tracer_discover_registered(self) < 0 ? -1 : 0;
+    if (tracer_take_ids(self) < 0) {
+        return -1;
+    }
+    return self->is_tallying ? tallying_await(self, true) : tracer_discover_registered(self);
 }
 

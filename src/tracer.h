@@ -3,6 +3,7 @@
  *   module.c     the Python face: the type Tracer, start, stop, switch of context
  *   tracer.c     events: discovery, arming, callbacks, hits
  *   keeping.c    what goes into the recording, and when a process begins one of its own
+ *   tallying.c   the same without a recording: hits are kept in memory until they are taken
  *   children.c   notes on the processes that this one starts
  *
  * All of it runs with the GIL held. */
@@ -17,6 +18,7 @@
 #include "monitoring.h"
 #include "recording.h"
 #include "registry.h"
+#include "tally.h"
 
 typedef struct {
     registry *registry;
@@ -35,6 +37,10 @@ typedef struct {
     uint32_t instruction_mask;   /* ... and by INSTRUCTION */
     arc_set arcs;
     recording recording;
+    bool is_tallying;            /* there is no recording, but a tally */
+    bool lines_only;             /* no branches are asked for */
+    tally tally;
+    PyObject *codes;             /* list: what is known of the tally's code objects, by id */
     uint32_t serial;             /* of the context switch */
     uint32_t generation;         /* of ids: which of the registry's recordings this is */
     bool started;
@@ -43,6 +49,7 @@ typedef struct {
     uint32_t n_rearmed;          /* code objects armed again by that */
     uint32_t n_unknown;          /* events that fit no slot */
     PyObject *decide;
+    PyObject *meet;              /* called with each code object that is decided on, or None */
     PyObject *decisions;         /* {co_filename: file_state address or None} */
     PyObject *context;           /* (static, test, phase) */
     PyObject *contexts;          /* {context: id in the recording} */
@@ -78,6 +85,12 @@ int tracer_check_ids(Tracer *self);
 /* Decides anew on all code objects known from an earlier start: D will not hear of them again. */
 int tracer_discover_registered(Tracer *self);
 
+/* Sets M's local events on a code object.  One that monitoring can't instrument is left alone. */
+int tracer_arm(Tracer *self, code_state *state, uint32_t events);
+
+/* Arms a code object anew, with all events: what was silenced fires again, of this tool and of no other. */
+int tracer_rearm(Tracer *self, code_state *state);
+
 /* Decides on the code of all frames, generators, coroutines and greenlets that exist. */
 int tracer_discover_running(Tracer *self);
 
@@ -102,6 +115,43 @@ int keeping_code(Tracer *self, code_state *state);
 
 /* In a forked child: opens a recording of its own, if it has none yet.  0, or -1 as keeping_begin. */
 int keeping_begin_own(Tracer *self);
+
+/* Whether hits can be kept: a forked child has no recording yet. */
+static inline bool
+keeping_ready(const Tracer *self)
+{
+    return self->is_tallying || recording_ready(&self->recording);
+}
+
+/* Keeps the first hit of a new arc, which gets the next id; or another hit of a known one.  -1 after an error. */
+static inline int64_t
+keeping_arc(Tracer *self, const code_state *state, uint32_t slot)
+{
+    return self->is_tallying ? tally_arc(&self->tally, state->id, slot)
+                             : recording_arc(&self->recording, state->id, slot);
+}
+
+static inline int64_t
+keeping_hit(Tracer *self, uint32_t arc)
+{
+    return self->is_tallying ? tally_hit(&self->tally, arc) : recording_hit(&self->recording, arc);
+}
+
+/* The bytes of an encoded shape, in self->buffer; 0: no memory. */
+size_t keeping_encode(Tracer *self, const shape *full);
+
+/* ---- tallying.c ---- */
+
+/* Makes a code object known to the tally.  0, or -1 with an exception or for want of memory. */
+int tallying_code(Tracer *self, code_state *state, const shape *full);
+
+/* As tracer_discover_registered, but leaves the decision to the next start of each, and so frames that run already are not measured.
+ * resume: code of files that this tracer has decided on already is armed at once. */
+int tallying_await(Tracer *self, bool resume);
+
+/* Tracer.start_tally() and Tracer.take(). */
+PyObject *tallying_start(PyObject *op, PyObject *args, PyObject *kwargs);
+PyObject *tallying_take(PyObject *op, PyObject *ignored);
 
 /* ---- children.c ---- */
 

@@ -1,0 +1,137 @@
+"""From hits to what coverage.py keeps: lines, and arcs (from line, to line).
+
+A line is kept as an arc to itself, (7, 7): coverage.py takes it for the one way out of a line that has only one.  Ways out of lines
+that have several come from sites: each arm that was taken is followed through the flow graph to the first line of another statement, or
+out of the code object.  An arc's end makes its line count as run for coverage.py, so an arc is kept only where LINE events tell that its
+end was reached: what was jumped to may have raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+
+from coverage.parser import multiline_map_from_text
+from coverage.python import get_python_source
+
+from covcore._reader import decode_shape
+
+type Arc = tuple[int, int]
+
+GOTO, SITE, RETURN, RAISE = range(4)  # how a block ends: src/sites.h
+
+
+class Shape:
+    """What one code object can do, and what its hits mean.
+
+    Results are kept by bitmap: most tests run a code object the way that others did.
+    """
+
+    def __init__(self, first_line: int, shape: bytes, first: Mapping[int, int]) -> None:
+        """first: line -> first line of its statement, where that is another"""
+        self._lines, self._sites, self._blocks = decode_shape(shape)
+        self._exit = -first_line
+        self._first = first
+        self._known: dict[bytes, tuple[Arc, ...]] = {}
+        self._ways: dict[int, tuple[Arc, ...]] = {}
+
+    def lines(self, bits: bytes) -> list[int]:
+        """The lines that were hit."""
+        return [line for slot, line in enumerate(self._lines) if line and bits[slot >> 3] & 0x80 >> (slot & 7)]
+
+    def arcs(self, bits: bytes) -> tuple[Arc, ...]:
+        """The arcs that were hit."""
+        arcs = self._known.get(bits)
+        if arcs is None:
+            arcs = self._known[bits] = tuple(self._arcs(bits))
+        return arcs
+
+    def _arcs(self, bits: bytes) -> Iterator[Arc]:
+        lines = self.lines(bits)
+        run = {self._first.get(line, line) for line in lines}
+        for line in lines:
+            yield line, line
+        for way in self._straight:
+            if way[0] in run and (way[1] < 0 or way[1] in run):
+                yield way
+        n_lines = len(self._lines)
+        for slot in range(n_lines, n_lines + 2 * len(self._sites)):
+            if bits[slot >> 3] & 0x80 >> (slot & 7):
+                for arc in self._ways_of(slot - n_lines):
+                    if arc[1] < 0 or arc[1] in run:
+                        yield arc
+
+    def _ways_of(self, arm: int) -> tuple[Arc, ...]:
+        """The arcs that an arm stands for: one, or none if it stays within its line or ends in an exception."""
+        ways = self._ways.get(arm)
+        if ways is None:
+            site = self._sites[arm >> 1]
+            line = self._first.get(site[6], site[6])
+            to = self._follow(site[3 + (arm & 1)], line) if line else 0
+            ways = self._ways[arm] = ((line, to),) if to else ()
+        return ways
+
+    def _follow(self, block: int, here: int) -> int:
+        """The first line of another statement than `here` from the start of a block on; the exit; or 0."""
+        seen = set()
+        while block not in seen:
+            seen.add(block)
+            end, target, lines = self._blocks[block]
+            for line in lines:
+                first = self._first.get(line, line)
+                if first not in (0, here):
+                    return first
+            if end == RETURN:
+                return self._exit
+            if end != GOTO:
+                return 0
+            block = target
+        return 0
+
+    @cached_property
+    def _straight(self) -> Iterable[Arc]:
+        """The ways on from statements without any site, which have but one: what runs once they have run.
+
+        Two of them on one line, a definition and its body, make it a line of two ways out for coverage.py.
+        """
+        decide = {self._first.get(site[6], site[6]) for site in self._sites}
+        return dict.fromkeys(way for way in self._find_straight() if way[0] not in decide)
+
+    def _find_straight(self) -> Iterator[Arc]:
+        for end, target, lines in self._blocks:
+            here = 0
+            for line in lines:
+                first = self._first.get(line, line)
+                if here and first and first != here:
+                    yield here, first
+                here = first or here
+            if here and end == RETURN:
+                yield here, self._exit
+            elif here and end == GOTO and (to := self._follow(target, here)):
+                yield here, to
+
+
+class Shapes:
+    """All code objects met, by what they are rather than by which: code that is made again and again is one."""
+
+    def __init__(self) -> None:
+        self._shapes: dict[tuple[str, int, bytes], Shape] = {}
+        self._first: dict[str, Mapping[int, int]] = {}
+
+    def get(self, description: tuple[str, int, bytes]) -> Shape:
+        """The shape that the tracer describes so: (path, first line, encoded shape)."""
+        shape = self._shapes.get(description)
+        if shape is None:
+            path, first_line, encoded = description
+            shape = self._shapes[description] = Shape(first_line, encoded, self._first_lines(path))
+        return shape
+
+    def _first_lines(self, path: str) -> Mapping[int, int]:
+        first = self._first.get(path)
+        if first is None:
+            try:
+                first = multiline_map_from_text(get_python_source(path))
+            except Exception:  # gone, no Python, or open() is the program's own just now
+                first = {}
+            self._first[path] = first
+        return first

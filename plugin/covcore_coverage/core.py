@@ -1,0 +1,94 @@
+"""The core: what coverage.py's Collector asks for before it makes a tracer, and how it comes to be covcore's."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from coverage import control
+from coverage.core import Core
+from coverage.disposition import FileDisposition
+from coverage.exceptions import CoverageWarning
+from coverage.version import __version__ as coverage_version
+
+if TYPE_CHECKING:
+    from coverage.config import CoverageConfig
+    from coverage.types import TDebugCtl, TWarnFn
+
+SLUG = "no-covcore"  # for [run] disable_warnings
+ARGUMENTS = {"self", "warn", "debug", "config", "dynamic_contexts"}  # of Core()
+
+_said: set[str] = set()
+
+
+class CovcoreCore(Core):
+    """covcore as core, or coverage.py's own choice where that cannot be.
+
+    respects_choice: whether a core named in coverage.py's settings is used rather than ours
+    """
+
+    respects_choice = True
+
+    def __init__(
+        self, *, warn: TWarnFn, debug: TDebugCtl | None, config: CoverageConfig, dynamic_contexts: bool
+    ) -> None:
+        reason = self._reason_against(config)
+        if reason:
+            warn(f"Can't use covcore as core: {reason}, using coverage.py's own", slug=SLUG)
+            super().__init__(warn=warn, debug=debug, config=config, dynamic_contexts=dynamic_contexts)
+            return
+        from covcore_coverage.tracer import CovcoreTracer
+
+        if debug:
+            debug.write("core.py: Using core=covcore")
+        self.tracer_class: Any = CovcoreTracer
+        self.tracer_kwargs: dict[str, Any] = {}
+        self.file_disposition_class: Any = FileDisposition
+        self.supports_plugins = True
+        self.supports_dynamic_contexts = True
+        self.packed_arcs = False
+        self.systrace = False
+
+    def _reason_against(self, config: CoverageConfig) -> str:
+        """Say why covcore cannot be the core; "": it can."""
+        if config.timid:
+            return "timid asks for a trace function"
+        if self.respects_choice and config.core not in (None, "covcore"):
+            return f"core={config.core} is set"
+        free = sum(sys.monitoring.get_tool(tool) is None for tool in range(6))
+        if free < 2:
+            holders = ", ".join(sorted({str(sys.monitoring.get_tool(tool)) for tool in range(6)} - {"None"}))
+            return f"other tools hold the tool ids of sys.monitoring ({holders})"
+        return ""
+
+
+def install(*, respects_choice: bool = True) -> bool:
+    """Make covcore the core of all Coverage objects that are made from now on in this process.
+
+    respects_choice: whether a core named in coverage.py's settings is used rather than ours
+
+    Returns whether it is; if not, a warning was given.  Never raises.
+    """
+    reason = _reason_against_all()
+    if reason:
+        if reason not in _said:
+            _said.add(reason)
+            warnings.warn(f"Can't use covcore as core: {reason} ({SLUG})", CoverageWarning, stacklevel=3)
+        return False
+    CovcoreCore.respects_choice = respects_choice
+    control.Core = CovcoreCore  # type: ignore[attr-defined]
+    return True
+
+
+def _reason_against_all() -> str:
+    """Say why no Coverage object of this process can have covcore as core; "": they can."""
+    if sys.implementation.name != "cpython":
+        return f"{sys.implementation.name} has no sys.monitoring for it"
+    known = getattr(control, "Core", None)
+    if known is not CovcoreCore and (
+        known is not Core or set(inspect.signature(Core.__init__).parameters) != ARGUMENTS
+    ):
+        return f"coverage.py {coverage_version} has another way to choose its core, covcore knows that of 7.16 and 7.17"
+    return ""
