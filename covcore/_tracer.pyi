@@ -47,6 +47,12 @@ class Tracer:
     def switch_context(self, static: str, test: str, phase: str) -> None:
         """Record from here on under another context."""
 
+    def pause(self) -> None:
+        """Record nothing until resume(), and take no notes of what is started."""
+
+    def resume(self) -> None:
+        """Record again, under the same context."""
+
     @property
     def meet(self) -> Callable[[CodeType], object] | None:
         """Called with each code object that is decided on, at a start of it."""

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -24,6 +25,10 @@ typedef struct {
 /* The tracer of the main interpreter that takes notes, or NULL. */
 static Tracer *watcher;
 static bool hooked;
+
+/* What children.py puts at the end of COVCORE_RUN: the recording of the process, and room for a place in it. */
+static const char MARK[] = " from=", PLACE[] = " at=";
+enum { N_PLACE = 16 };
 
 /* Adds a word, with a space before it if it is not the first; what could end a word or a line is written %XX. */
 static void
@@ -161,6 +166,9 @@ describe(note *to, const char *event, PyObject *args)
         add_object(to, PyTuple_GET_ITEM(args, 1));
         return signal > 0;
     }
+    if (watcher->paused) {
+        return false;  // what is started now is not to be measured
+    }
     const bool is_popen = strcmp(event, "subprocess.Popen") == 0 && n == 4;
     const bool is_spawn = strcmp(event, "os.posix_spawn") == 0 && n == 3;
     if (!is_popen && !is_spawn && (strcmp(event, "os.exec") != 0 || n != 3)) {
@@ -202,7 +210,43 @@ children_watch(Tracer *self)
     }
     hooked = true;
     watcher = self;
+    children_mark(self);
     return 0;
+}
+
+/* Where the environment has room for the place, or NULL: the program has changed the variable, or taken it away. */
+static char *
+find_mark(const recording *r)
+{
+    char *value = getenv("COVCORE_RUN");
+    const size_t n_value = value == NULL ? 0 : strlen(value), n_name = strlen(r->name);
+    const size_t n_mark = sizeof(MARK) - 1 + n_name + sizeof(PLACE) - 1 + N_PLACE;
+    char *mark = n_value < n_mark ? NULL : value + n_value - n_mark;
+
+    if (mark == NULL || memcmp(mark, MARK, sizeof(MARK) - 1) != 0
+        || memcmp(mark + sizeof(MARK) - 1, r->name, n_name) != 0
+        || memcmp(mark + sizeof(MARK) - 1 + n_name, PLACE, sizeof(PLACE) - 1) != 0) {
+        return NULL;
+    }
+    return value + n_value - N_PLACE;
+}
+
+/* Written over in place: a switch must cost next to nothing, and a program that compares os.environ with what it was must
+ * find no change.  Who starts a process with a copy of os.environ leaves the place out; the child then asks the
+ * recording's header, a moment later. */
+void
+children_mark(Tracer *self)
+{
+    static const char digits[] = "0123456789abcdef";
+    if (watcher != self || !recording_ready(&self->recording)) {
+        return;
+    }
+    char *mark = find_mark(&self->recording);
+    uint64_t place = recording_place(&self->recording);
+    for (int i = N_PLACE - 1; mark != NULL && i >= 0; i--) {
+        mark[i] = digits[place & 15];
+        place >>= 4;
+    }
 }
 
 void

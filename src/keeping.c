@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-int
-keeping_context(Tracer *self)
+static int
+begin_context(Tracer *self)
 {
     PyObject *known = PyDict_GetItemWithError(self->contexts, self->context);  // borrowed
     if (known != NULL) {
@@ -30,6 +30,16 @@ keeping_context(Tracer *self)
     int failed = number == NULL || PyDict_SetItem(self->contexts, self->context, number) < 0;
     Py_XDECREF(number);
     return failed ? -1 : 0;
+}
+
+int
+keeping_context(Tracer *self)
+{
+    if (begin_context(self) < 0) {
+        return -1;
+    }
+    children_mark(self);
+    return 0;
 }
 
 static bool

@@ -37,7 +37,7 @@ set_up_start(Tracer *self, PyObject *directories, PyObject *run_id, PyObject *se
     for (file_state *file = self->registry->files; file != NULL; file = file->next) {
         file->hashed = false;
     }
-    self->failed = false;
+    self->failed = self->paused = false;
     Py_CLEAR(self->error);
     self->n_unknown = 0;
     return 0;
@@ -154,6 +154,21 @@ Tracer_switch_context(PyObject *op, PyObject *args)
     }
     (void)rearm_all(self);
     Py_RETURN_NONE;
+}
+
+/* A pause is a context of which nothing is kept: what ran in it is armed again at its end, so that it is heard then. */
+static PyObject *
+Tracer_pause(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    ((Tracer *)op)->paused = true;
+    return Tracer_restart(op, NULL);
+}
+
+static PyObject *
+Tracer_resume(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    ((Tracer *)op)->paused = false;
+    return Tracer_restart(op, NULL);
 }
 
 static PyObject *
@@ -341,6 +356,8 @@ static PyMethodDef Tracer_methods[] = {
     {"restart", Tracer_restart, METH_NOARGS, PyDoc_STR("restart($self, /)\n--\n\nArm again whatever of ours was silenced.")},
     {"switch_context", Tracer_switch_context, METH_VARARGS,
      PyDoc_STR("switch_context($self, static, test, phase, /)\n--\n\nRecord from here on under another context.")},
+    {"pause", Tracer_pause, METH_NOARGS, PyDoc_STR("pause($self, /)\n--\n\nRecord nothing until resume().")},
+    {"resume", Tracer_resume, METH_NOARGS, PyDoc_STR("resume($self, /)\n--\n\nRecord again.")},
     {"begin_own", Tracer_begin_own, METH_NOARGS,
      PyDoc_STR("begin_own($self, /)\n--\n\nIn a forked child: begin a recording of its own.")},
     {"watch", Tracer_watch, METH_NOARGS,

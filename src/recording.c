@@ -1,4 +1,4 @@
-/* Writing recordings: see recording.h for what they are, recording_format.h for their bytes. */
+/* Writing recordings: see recording.h for what they are, recording_format.h for their bytes; owner.c has whose they are. */
 #include "recording.h"
 
 #include <assert.h>
@@ -14,7 +14,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "crc32.h"
@@ -159,13 +158,29 @@ recording_arc(recording *r, uint32_t code_id, uint32_t slot)
     return r->n_arcs++;
 }
 
+/* Says which context is the current one, once its record can be read. */
+static void
+stand(recording *r, uint64_t place)
+{
+    r->place = place;
+    atomic_store_explicit(&header_of(r)->context, place, memory_order_release);
+}
+
 int64_t
 recording_switch(recording *r, uint32_t context_id)
 {
-    const uint32_t *at = append_word(r, RECORD_SWITCH, context_id);
+    if (append_word(r, RECORD_SWITCH, context_id) == NULL) {
+        return -1;
+    }
+    assert(context_id < r->n_contexts);
+    stand(r, r->places[context_id]);
+    return 0;
+}
 
-    assert(at == NULL || context_id < r->n_contexts);
-    return at == NULL ? -1 : 0;
+uint64_t
+recording_place(const recording *r)
+{
+    return r->place;
 }
 
 /* ---- records with a payload ---- */
@@ -243,6 +258,24 @@ recording_code(recording *r, uint32_t file_id, int32_t first_line, uint32_t co_f
     return append(r, RECORD_CODE, pieces, 3, &r->n_codes);
 }
 
+/* Makes room for one more place.  0, or -1 if the recording had to be stopped. */
+static int
+make_place(recording *r)
+{
+    const size_t n = r->n_contexts;
+
+    if (!recording_ready(r) || (n & (n - 1)) != 0) { /* there is room: for the next power of two */
+        return 0;
+    }
+    uint64_t *places = realloc(r->places, (n == 0 ? 1 : 2 * n) * sizeof(*places));
+    if (places == NULL) {
+        stop(r, ENOMEM);
+        return -1;
+    }
+    r->places = places;
+    return 0;
+}
+
 int64_t
 recording_context(recording *r, const char *const parts[3], const size_t n_parts[3])
 {
@@ -254,7 +287,17 @@ recording_context(recording *r, const char *const parts[3], const size_t n_parts
         {parts[2], n_parts[2]},
     };
 
-    return append(r, RECORD_CONTEXT, pieces, 4, &r->n_contexts);
+    if (make_place(r) < 0) {
+        return -1;
+    }
+    const int64_t id = append(r, RECORD_CONTEXT, pieces, 4, &r->n_contexts);
+    if (id >= 0) {
+        const size_t n_bytes = sizeof(sizes) + n_parts[0] + n_parts[1] + n_parts[2];
+        const size_t n_record = WORD + (n_bytes + WORD - 1) / WORD * WORD;
+        r->places[id] = (uint64_t)r->segment << 32 | (r->length - n_record);
+        stand(r, r->places[id]);
+    }
+    return id;
 }
 
 /* ---- platform: Linux ---- */
@@ -403,47 +446,6 @@ create_mapped(const char *path, size_t n_bytes, size_t n_ahead)
     return map;
 }
 
-/* Reads the beginning of a small file as a string.  Where it cannot, the string is empty. */
-static void
-read_line(const char *path, char *text, size_t room)
-{
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n_read = -1;
-
-    if (fd >= 0) {
-        n_read = read(fd, text, room - 1);
-        (void)close(fd);
-    }
-    text[n_read < 0 ? 0 : n_read] = '\0';
-}
-
-/* Field 22 of /proc/self/stat, or 0.  Field 2 is the command's name in parentheses, and may hold any character. */
-static uint64_t
-read_start_ticks(void)
-{
-    char text[1024];
-
-    read_line("/proc/self/stat", text, sizeof(text));
-    const char *at = strrchr(text, ')');
-    for (int field = 2; at != NULL && field < 22; field++) {
-        at = strchr(at + 1, ' ');
-    }
-    return at == NULL ? 0 : strtoull(at, NULL, 10);
-}
-
-void
-recording_owner_fill(recording_owner *owner)
-{
-    struct timespec now = {0};
-
-    read_line("/proc/sys/kernel/random/boot_id", owner->boot_id, sizeof(owner->boot_id));
-    owner->boot_id[strcspn(owner->boot_id, "\n")] = '\0';
-    owner->pid = (uint64_t)getpid();
-    owner->start_ticks = read_start_ticks();
-    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
-    owner->started_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* ---- segments ---- */
 
 /* Writes the header; its magic last, so that a file that was left half-way holds no false one. */
@@ -457,6 +459,7 @@ write_header(const recording *r, uint8_t *map, uint32_t segment, size_t n_bytes)
         .segment = segment,
         .owner = r->owner,
         .length = SEGMENT_HEADER,
+        .context = r->place,
     };
     const size_t n_magic = sizeof(header.magic);
 
@@ -572,15 +575,17 @@ recording_ready(const recording *r)
 }
 
 static void
-free_names(recording *r)
+free_owned(recording *r)
 {
     for (size_t i = 0; r->directories != NULL && r->directories[i] != NULL; i++) {
         free(r->directories[i]);
     }
     free(r->directories);
     free(r->name);
+    free(r->places);
     r->directories = NULL;
     r->name = NULL;
+    r->places = NULL;
 }
 
 /* The hex digits go into a file name: nothing else may. */
@@ -649,7 +654,7 @@ recording_open(recording *r, const char *const *directories, size_t n_directorie
     r->fork_count = atomic_load_explicit(&forks, memory_order_relaxed);
     if (keep_names(r, directories, n_directories) < 0 || create_first(r, directory_index) < 0) {
         const int error = errno;
-        free_names(r);
+        free_owned(r);
         errno = error;
         return -1;
     }
@@ -663,13 +668,13 @@ recording_finish(recording *r)
         atomic_store_explicit(&header_of(r)->end, SEGMENT_FINISHED, memory_order_release);
     }
     unmap(r);
-    free_names(r);
+    free_owned(r);
 }
 
 void
 recording_abandon(recording *r)
 {
     unmap(r);
-    free_names(r);
+    free_owned(r);
     *r = (recording){0};
 }

@@ -21,7 +21,7 @@
  * The reader below trusts nothing: bounds, types, sizes, checksums.  HIT, ARC and SWITCH have no checksum of their
  * own: what no writer can have written (an unknown id) is the caller's to refuse.
  *
- * Written by recording.c, read by recording_read.c; both need crc32.c.  No Python.h here.
+ * Written by recording.c (with owner.c), read by recording_read.c; both need crc32.c.  No Python.h here.
  */
 #ifndef COVCORE_RECORDING_H
 #define COVCORE_RECORDING_H
@@ -90,6 +90,8 @@ typedef struct {
     uint32_t segment;        /* its number */
     uint32_t fork_count;     /* the process-wide count of forks when it was opened */
     uint32_t n_files, n_codes, n_arcs, n_contexts; /* ids handed out */
+    uint64_t *places;        /* of the contexts' records, by id */
+    uint64_t place;          /* of the current context's: recording_place */
     uint32_t *newest;        /* the newest record, if a MORE may follow on it or is it; else NULL */
     uint32_t next_arc;       /* after a HIT: the arc that would follow; after an ARC or SLOT: NO_ARC */
     uint32_t next_slot;      /* after these: the slot that would follow */
@@ -122,6 +124,10 @@ int64_t recording_context(recording *r, const char *const parts[3], const size_t
 int64_t recording_arc(recording *r, uint32_t code_id, uint32_t slot);
 int64_t recording_hit(recording *r, uint32_t arc_id);
 int64_t recording_switch(recording *r, uint32_t context_id);
+
+/* Where the record of the current context is: segment << 32 | byte; 0: before the first one.  The header of the newest
+ * segment says the same, so that another process can tell under which context this one is just now. */
+uint64_t recording_place(const recording *r);
 
 /* Writes the end mark (none after an error or in a forked child) and unmaps.  What was counted and r->error stay. */
 void recording_finish(recording *r);

@@ -26,7 +26,8 @@ typedef struct {
     _Atomic uint64_t length; /* bytes published, header included: records end here */
     _Atomic uint32_t end;    /* segment_end */
     int32_t error;           /* errno, with SEGMENT_STOPPED */
-    uint8_t more_zeros[48];
+    _Atomic uint64_t context; /* where the record of the current context is: recording_place; for started processes */
+    uint8_t more_zeros[40];
 } segment_header;
 
 _Static_assert(sizeof(recording_owner) == 104, "recording_owner has padding");

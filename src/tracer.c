@@ -265,12 +265,20 @@ hit(Tracer *self, code_state *state, uint32_t from, uint32_t to)
 #define CALLBACK_ARGS PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames
 #define UNUSED_CALLBACK_ARGS (void)nargsf, (void)kwnames
 
-/* The state of the code object of an event that M should measure, or NULL. */
+/* The state of the code object of an event that M should measure, or NULL: the event is silenced.  In a pause that, too, is
+ * for the next switch to take back. */
 static inline code_state *
 measured(Tracer *self, PyObject *code)
 {
     code_state *state = registry_find(self->registry, code);
-    return state != NULL && state->file != NULL && self->started ? state : NULL;
+    if (state == NULL || state->file == NULL || !self->started) {
+        return NULL;
+    }
+    if (self->paused) {
+        (void)registry_touch(state);
+        return NULL;
+    }
+    return state;
 }
 
 /* An int from CPython, which can't fail to be one. */

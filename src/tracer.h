@@ -44,6 +44,7 @@ typedef struct {
     uint32_t serial;             /* of the context switch */
     uint32_t generation;         /* of ids: which of the registry's recordings this is */
     bool started;
+    bool paused;                 /* events are heard, and nothing is made of them */
     bool failed;                 /* `error` is set: nothing is recorded any more */
     bool switching;              /* contexts have been switched while it was started, or it was restarted */
     uint32_t n_rearmed;          /* code objects armed again by that */
@@ -159,6 +160,9 @@ PyObject *tallying_take(PyObject *op, PyObject *ignored);
  * exception. */
 int children_watch(Tracer *self);
 void children_unwatch(Tracer *self);
+
+/* Tells processes that are started from now on, by the environment that they inherit, under which context they are. */
+void children_mark(Tracer *self);
 
 /* Takes a note of a tuple of words.  None, or NULL with an exception. */
 PyObject *children_note(Tracer *self, PyObject *words);

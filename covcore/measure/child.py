@@ -4,6 +4,7 @@ import os
 import sys
 
 from covcore.measure.children import LISTS, NOTES, VARIABLE, decode
+from covcore.measure.origin import context_of, recording_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def _session(values: dict[str, str | list[str]]) -> Session:
     settings.dynamic_contexts = str(values["dynamic_contexts"])
     session = ChildSession(settings, sys.orig_argv, str(values.get("main", "")))
     session.run_id, session.folder = str(values["run"]), str(values["folder"])
+    if "from" in values:
+        session.origin = context_of(f"{session.folder}/{values['from']}", str(values.get("at", "")))
     session.start()
     session.finish_at_exit()
     return session
@@ -69,13 +72,8 @@ def _tell_parent(folder: str, run_id: str) -> None:
     """Note with the process that started this one, if it is measured, that we have begun."""
     from covcore._tracer import note
 
-    parent = os.getppid()
     try:
-        descriptor = os.open(f"/proc/{parent}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        recording = recording_of(folder, run_id, os.getppid())
     except OSError:
         return
-    try:
-        ticks = os.read(descriptor, 4096).rpartition(b")")[2].split()[19].decode()
-    finally:
-        os.close(descriptor)
-    note(f"{folder}/{run_id}-{parent}-{ticks}{NOTES}", ("began", os.getpid(), *sys.orig_argv))
+    note(recording + NOTES, ("began", os.getpid(), *sys.orig_argv))

@@ -1,12 +1,14 @@
 """What a session does for the processes that its own starts, so that they are measured and accounted for.
 
-Started interpreters find the run in the one environment variable that we set, and begin by themselves (child.py). Forked
-ones go on measuring, in a recording of their own.  What is started and signalled is noted beside the recording:
-src/children.c, and covcore/store/notes.py for who reads it.
+Started interpreters find the run in the one environment variable that we set, and begin by themselves (child.py), under the
+context that started them (origin.py). Forked ones go on measuring, in a recording of their own.  What is started and signalled
+is noted beside the recording: src/children.c, and covcore/store/notes.py for who reads it.
 """
 
 import os
 import sys
+
+from covcore.measure.origin import context_of, recording_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ VARIABLE = "COVCORE_RUN"
 FORMAT = "1"  # of its value
 LISTS = ("source", "include", "omit")
 NOTES = ".children"  # put behind the path of a recording
+UNKNOWN = "-" * 16  # as long as a place in a recording
 LAST = -(10**9)  # exit priority, of multiprocessing
 
 _getpid = os.getpid  # programs mock such things, and fork
@@ -39,12 +42,8 @@ def announce(session: Session) -> None:
     if not session.settings.subprocess:
         return
     session.outer_run = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = encode(session)
-    # An audit hook makes id() and sys._getframe() 15 ns slower, so there is none while nothing can be started.
-    if "subprocess" in sys.modules:
-        session.tracer.watch()
-    else:
-        session.filter.on_subprocess = session.tracer.watch
+    session.filter.on_subprocess = session.tracer.watch
+    show(session)
 
 
 def withdraw(session: Session) -> None:
@@ -53,10 +52,24 @@ def withdraw(session: Session) -> None:
     if _watched is not session:
         return
     _watched = None
-    if session.settings.subprocess and os.environ.get(VARIABLE, "") == encode(session):
-        del os.environ[VARIABLE]
-        if session.outer_run is not None:
-            os.environ[VARIABLE] = session.outer_run
+    if hide(session) and session.outer_run is not None:
+        os.environ[VARIABLE] = session.outer_run
+
+
+def show(session: Session) -> None:
+    """Say in the environment what started interpreters are to know."""
+    os.environ[VARIABLE] = session.variable = encode(session)
+    # An audit hook makes id() and sys._getframe() 15 ns slower, so there is none while nothing can be started.
+    if "subprocess" in sys.modules:
+        session.tracer.watch()
+
+
+def hide(session: Session) -> bool:
+    """Take back what show() did.  Returns False, and does nothing, if the program has changed it."""
+    if not session.variable or os.environ.get(VARIABLE) != session.variable:
+        return False
+    del os.environ[VARIABLE]
+    return True
 
 
 # ---- forks
@@ -81,14 +94,27 @@ def _in_forked_child() -> None:
     session.tracer.begin_own()
     session.notes = session.tracer.path + NOTES
     note(notes, ("born", _getpid()))
+    if hide(session):
+        show(session)
     # Children of multiprocessing leave by os._exit(), and forget exit handlers of their parents.
     if (util := sys.modules.get("multiprocessing.util")) is not None:
-        util.register_after_fork(session, _finish_last)
+        util.register_after_fork(session, _in_child_of_multiprocessing)
 
 
-def _finish_last(session: Session) -> None:
-    """Have a child of multiprocessing put its end mark once all its other finalizers have run."""
+def _in_child_of_multiprocessing(session: Session) -> None:
+    """Have it put its end mark once all its other finalizers have run.
+
+    It may be the fork server's, which began for another test than that which wants a process now.
+    """
     sys.modules["multiprocessing.util"].Finalize(None, session.finish, exitpriority=LAST)
+    if (parent := sys.modules["multiprocessing.process"].parent_process()) is None or parent.pid == os.getppid():
+        return
+    try:
+        recording = recording_of(session.folder, session.run_id, parent.pid)
+    except OSError:
+        return
+    session.origin = context_of(recording)
+    session.switch_context("")
 
 
 # ---- the variable's value: words, of printable ASCII
@@ -107,6 +133,8 @@ def encode(session: Session) -> str:
         ("context", settings.context),
         ("append", "1" if settings.append else ""),
         ("dynamic_contexts", settings.dynamic_contexts),
+        ("from", os.path.basename(session.tracer.path)),
+        ("at", UNKNOWN),  # filled in by children_mark() of src/children.c
     ]
     return " ".join([FORMAT, *(f"{key}={quote(value)}" for key, value in pairs if value)])
 

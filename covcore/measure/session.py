@@ -7,6 +7,7 @@ from covcore.config import read_settings
 from covcore.errors import CovcoreError, say
 from covcore.measure import children
 from covcore.measure.filters import Filter
+from covcore.measure.origin import NO_CONTEXT
 from covcore.measure.quiet import quiet, undisturbed
 from covcore.store.header import check_header
 
@@ -47,11 +48,14 @@ class Session:
     data: the absolute path of the database that it publishes into
     folder: that of its recordings
     run_id: 16 hex digits
-    has_measured: code was measured: by this process before a pause, in a worker, or at all once the session is over
+    has_measured: code was measured: in a worker, or at all once the session is over
     contexts_by: who switches its contexts; a pytest that runs inside of another's test leaves them alone
     report: what finish() published
     notes: the path of the notes on the processes that this one starts
     outer_run: what the environment said of the run that this session takes the process from
+    variable: what the environment says of this session, for processes that are started
+    origin: the test and phase under which this process was started by another; what it runs is theirs
+    is_hidden: in a pause: the environment would say of this session, but does not
     """
 
     def __init__(self, settings: Settings, line: Sequence[str], command: str, main: str = "") -> None:
@@ -78,6 +82,9 @@ class Session:
         self.undisturbed = undisturbed(self.filter.standard)
         self.notes = ""
         self.outer_run: str | None = None
+        self.variable = ""
+        self.origin = NO_CONTEXT
+        self.is_hidden = False
 
     def check_data(self) -> None:
         """Raise CovcoreError if the data path can be neither used nor replaced."""
@@ -98,7 +105,7 @@ class Session:
         if _current is not None:
             raise CovcoreError("covcore is measuring this process already: call covcore.stop() first")
         self.tracer = Tracer(self.filter.decide)
-        self.tracer.switch_context(self.settings.context, "", "")
+        self.switch_context("")
         try:
             self._start_somewhere()
         except RuntimeError as error:
@@ -145,24 +152,19 @@ class Session:
 
     def switch_context(self, label: str, phase: str = "") -> None:
         """Keep what runs from here on under another label; "" is the one that the session began with."""
-        self.tracer.switch_context(self.settings.context, label, phase)
+        test, phase = (label, phase) if label else self.origin
+        self.tracer.switch_context(self.settings.context, test, phase)
 
     def pause(self) -> None:
-        """Measure nothing until resume()."""
-        self.has_measured |= self.tracer.counts()["codes"] > 0
-        self.tracer.stop()
+        """Measure nothing until resume(), processes that are started included."""
+        self.is_hidden = children.hide(self)
+        self.tracer.pause()
 
     def resume(self) -> None:
-        """Go on where pause() left off: what runs now is kept in a recording of its own.
-
-        Does nothing if measuring stopped by itself, or was never paused.
-        """
-        if self.tracer.started or self.tracer.error:
-            return
-        try:
-            self.tracer.start([self.folder], self.run_id, self._encoded_settings())
-        except (OSError, RuntimeError) as error:
-            self.warn(f"measuring does not go on: {error}")
+        """Go on where pause() left off."""
+        self.tracer.resume()
+        if self.is_hidden:
+            children.show(self)
 
     def warn(self, text: object) -> None:
         """Say in one line what is not as it should be."""

@@ -12,7 +12,9 @@ LOSS, UNDER = 1, 2  # exit status
 TOTAL = "total"  # among patterns: all files
 
 
-def check(results: Results, fail_under: float | Mapping[str, float] | None, precision: int) -> int:
+def check(
+    results: Results, fail_under: float | Mapping[str, float] | None, precision: int, option: str = "--fail-under"
+) -> int:
     """Hold the figures against the thresholds, and say on standard error what is not as it should be.
 
     Arguments as those of `remarks`.
@@ -21,7 +23,7 @@ def check(results: Results, fail_under: float | Mapping[str, float] | None, prec
         The exit status: 0, 1 if --strict finds a loss, or 2 if a threshold is missed.
     """
     status = 0
-    for kind, text in remarks(results, fail_under, precision):
+    for kind, text in remarks(results, fail_under, precision, option):
         say(kind, text)
         status = UNDER if kind == "error" else status
     if results.loss:
@@ -31,7 +33,7 @@ def check(results: Results, fail_under: float | Mapping[str, float] | None, prec
 
 
 def remarks(
-    results: Results, fail_under: float | Mapping[str, float] | None, precision: int
+    results: Results, fail_under: float | Mapping[str, float] | None, precision: int, option: str = "--fail-under"
 ) -> Iterator[tuple[str, str]]:
     """Hold the figures against the thresholds.
 
@@ -39,6 +41,7 @@ def remarks(
         results: with all the files of the report.
         fail_under: per cent of the total, or of the files that match a pattern each (`total`: of all).
         precision: decimals that the report shows.
+        option: what the threshold of the total was set with.
 
     Yields:
         "error" and a line for each threshold that is missed, "warning" and one for each that has no file.
@@ -53,7 +56,7 @@ def remarks(
             digits = max(precision, len(f"{threshold:.10f}".rstrip("0").partition(".")[2]))
             figure = f"{display(figures.percent, digits)}%"
             if pattern == TOTAL:
-                yield "error", f"the total of {figure} is under --fail-under={threshold:g}"
+                yield "error", f"the total of {figure} is under {option}={threshold:g}"
             else:
                 yield "error", f"{pattern} has {figure}, which is under its threshold of {threshold:g}"
 

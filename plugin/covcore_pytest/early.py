@@ -7,11 +7,12 @@ has run already and counts as missing.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from types import CodeType, ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from covcore.analysis.file import FileResult
     from covcore.measure.filters import Filter
 
 FUNCTION = 0x1 | 0x2  # CO_OPTIMIZED and CO_NEWLOCALS
@@ -30,15 +31,21 @@ class EarlyModules:
             if isinstance(file, str) and file.endswith(".py") and (path := filter.decide(file)):
                 self.paths[name] = path
 
-    def warning(self, missing: Mapping[str, Sequence[int]]) -> str:
+    def warning(self, results: Mapping[str, FileResult]) -> str:
         """Name the lines that could have run only before; "" if there is none such.
 
-        missing: by path, the statements that did not run
+        results: by path
         """
+        from covcore.report.lines import ranges
+
         found = []
         for name, path in sorted(self.paths.items()):
-            if lines := sorted(imported_lines(path).intersection(missing.get(path, ()))):
-                found.append(f"{name} ({', '.join(ranges(lines))})")
+            if path in results and (lines := imported_lines(path).intersection(results[path].missing)):
+                parts = [
+                    f"{first}-{last}" if last > first else f"{first}"
+                    for first, last in ranges(results[path].statements, lines)
+                ]
+                found.append(f"{name} ({', '.join(parts)})")
         if not found:
             return ""
         return (
@@ -62,13 +69,3 @@ def _run_by_import(code: CodeType) -> Iterator[CodeType]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType) and not constant.co_flags & FUNCTION:
             yield from _run_by_import(constant)
-
-
-def ranges(lines: list[int]) -> Iterator[str]:
-    """Sorted numbers as "3" and "5-7"."""
-    first = last = lines[0]
-    for line in [*lines[1:], sys.maxsize]:
-        if line != last + 1:
-            yield f"{first}-{last}" if last > first else f"{first}"
-            first = line
-        last = line

@@ -36,7 +36,9 @@ def report(session: OwnSession, options: Any, lines: list[str], errors: list[str
     """
     wanted = requests(options.covcore_report)
     settings = session.settings
-    fail_under = settings.fail_under if options.covcore_fail_under is None else options.covcore_fail_under
+    fail_under, threshold = options.covcore_fail_under, "--covcore-fail-under"
+    if fail_under is None:
+        fail_under, threshold = settings.fail_under, "fail_under"
     if not wanted and fail_under is None and not session.early.paths:
         return
     problems = errors if fail_under is not None else session.warnings
@@ -50,11 +52,10 @@ def report(session: OwnSession, options: Any, lines: list[str], errors: list[str
         ):
             choice = choices(session)
             found = results.analysed(database, choice)
-            missing = {file.path: file.result.missing for file in found.reported()}
-            if warning := session.early.warning(missing):
+            if warning := session.early.warning({file.path: file.result for file in found.reported()}):
                 session.warn(warning)
             problems = errors
-            thresholds.check(found, fail_under, choice.precision)
+            thresholds.check(found, fail_under, choice.precision, threshold)
             for kind, destination in wanted:
                 lines += one_report(kind, destination, found, database, choice)
         lines += [f"covcore: note: {text}" for text in notes if wanted]

@@ -58,8 +58,8 @@ def _role(config: pytest.Config, session: Session | None) -> Owner | Worker | Gu
     order = os.environ.pop(WORKER_VARIABLE, None)
     asked = order is not None or config.known_args_namespace.covcore is not None
     if session is not None and not (asked and session.command == CHILD):
-        # A pytest inside of a test, as pytester starts it, has no say: its tests are part of the outer one.
-        return Guest(config, session) if session.contexts_by is None else None
+        # A pytest inside of a test, as pytester starts it, or in a process of a test, has no say: its tests are part of the outer one.
+        return Guest(config, session) if session.contexts_by is None and not any(session.origin) else None
     from covcore_pytest import sessions
 
     if order is not None:

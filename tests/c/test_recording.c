@@ -1,4 +1,4 @@
-// needs: recording_read.c crc32.c
+// needs: recording_read.c owner.c crc32.c
 /* Recordings written and read back; disks that fill up; processes that fork or are killed; files that are cut or damaged. */
 #include <errno.h>
 #include <fcntl.h>
@@ -390,6 +390,59 @@ test_three_segments(void)
     recording_finish(&r);
     s = read_recording(name);
     CHECK(s.ends[2] == SEGMENT_FINISHED && s.n_hits == N);
+}
+
+/* The id of the context that a recording's newest header points to, from 0. */
+static int64_t
+current_context(const recording *r)
+{
+    image newest = read_segment(r->name, r->segment);
+    segment_header header;
+    CHECK(newest.n_bytes >= sizeof(header));
+    memcpy(&header, newest.bytes, sizeof(header));
+    free(newest.bytes);
+    CHECK(header.context == recording_place(r));
+
+    image i = read_segment(r->name, (uint32_t)(header.context >> 32));
+    segment_reader reader;
+    segment_info info;
+    const char *reason;
+    record found;
+    CHECK(segment_open(&reader, &info, i.bytes, i.n_bytes, &reason) == 0);
+    reader.at = i.bytes + (uint32_t)header.context;
+    CHECK(segment_next(&reader, &found) == 1);
+    const char *parts[3];
+    size_t n_parts[3];
+    CHECK(record_context(&found, parts, n_parts) == 0);
+    const int64_t id = (int64_t)n_parts[1];
+    free(i.bytes);
+    return id;
+}
+
+static void
+test_place_of_the_current_context(void)
+{
+    enum { N = 70000 }; /* some segments */
+    static char text[N];
+    recording r;
+
+    memset(text, 'x', sizeof(text));
+    open_with_arc(&r);
+    CHECK(recording_place(&r) == 0);
+    for (uint32_t n = 0; n < N; n += 1000) {
+        const char *parts[3] = {"", text, "run"};
+        CHECK(recording_context(&r, parts, (size_t[3]){0, n, 3}) == n / 1000);
+        CHECK(current_context(&r) == n);
+    }
+    CHECK(r.segment > 1);
+    CHECK(recording_switch(&r, 3) == 0);
+    CHECK(current_context(&r) == 3000);
+    const uint32_t segment = r.segment;
+    for (uint32_t n = 0; r.segment == segment; n++) {
+        CHECK(recording_hit(&r, 0) == 0);
+    }
+    CHECK(current_context(&r) == 3000); /* the new segment's header knows, too */
+    recording_finish(&r);
 }
 
 static void
@@ -1177,6 +1230,7 @@ static const test TESTS[] = {
     TEST(test_more),
     TEST(test_more_at_the_end_of_a_segment),
     TEST(test_three_segments),
+    TEST(test_place_of_the_current_context),
     TEST(test_large_records),
     TEST(test_owner),
     TEST(test_name),

@@ -32,6 +32,14 @@ INTRODUCTION = """\
 Statements, excluded statements, which statements ran, possible branches and which of them were taken were compared one by one; the last
 column counts what differs, by the names that [differences.md](differences.md) explains. A difference without a name fails the target.
 """
+CONTEXTS = """
+# Test by test, beside coverage.py's contexts
+
+`make matrix` wrote these tables: real suites, run once each under pytest with covcore's plugin (`--covcore-contexts=phase`) and
+pytest-cov (`--cov-branch --cov-context=test`, coverage.py's C tracer) at the same time. For each phase of each test the lines that ran
+and the branches that were taken were compared one by one. A difference without a name in [differences.md](differences.md) fails the
+target.
+"""
 
 
 class Row(NamedTuple):
@@ -104,13 +112,34 @@ def table(rows: Sequence[Row]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def write(version: str, text: str) -> None:
-    """Put a version's table into the page, and leave those of others."""
-    page = PAGE.read_text() if PAGE.exists() else INTRODUCTION
-    sections = dict(re.findall(r"^## Python (\S+)\n\n((?:\|.*\n)+)", page, re.MULTILINE))
+def write(version: str, text: str, chapter: str = "") -> None:
+    """Put a version's table into the page, and leave those of others.
+
+    chapter: CONTEXTS, for a table of `make matrix`
+    """
+    page = PAGE.read_text() if PAGE.exists() else ""
+    first, _, second = page.partition(CONTEXTS)
+    tables = {"": sections(first), CONTEXTS: sections(second)}
     minor = version.rpartition(".")[0]
-    sections = {it: text for it, text in sections.items() if it.rpartition(".")[0] != minor} | {version: text}
-    PAGE.write_text(INTRODUCTION + "".join(f"\n## Python {it}\n\n{sections[it]}" for it in sorted(sections)))
+    kept = {it: text for it, text in tables[chapter].items() if it.rpartition(".")[0] != minor}
+    tables[chapter] = kept | {version: text}
+    PAGE.write_text(
+        INTRODUCTION + joined(tables[""]) + (CONTEXTS + joined(tables[CONTEXTS]) if tables[CONTEXTS] else "")
+    )
+
+
+def sections(page: str) -> dict[str, str]:
+    """The tables of a chapter, by version of Python."""
+    return dict(re.findall(r"^##+ Python (\S+)\n\n((?:\|.*\n)+)", page, re.MULTILINE))
+
+
+def joined(tables: dict[str, str]) -> str:
+    return "".join(f"\n## Python {version}\n\n{tables[version]}" for version in sorted(tables))
+
+
+def write_contexts(version: str, text: str) -> None:
+    """The same for a table of tests/matrix.py."""
+    write(version, text, CONTEXTS)
 
 
 def main() -> int:

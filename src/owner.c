@@ -1,0 +1,49 @@
+/* owner: what names the process that writes a recording.  Linux. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "recording.h"
+
+/* Reads the beginning of a small file as a string.  Where it cannot, the string is empty. */
+static void
+read_line(const char *path, char *text, size_t room)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n_read = -1;
+
+    if (fd >= 0) {
+        n_read = read(fd, text, room - 1);
+        (void)close(fd);
+    }
+    text[n_read < 0 ? 0 : n_read] = '\0';
+}
+
+/* Field 22 of /proc/self/stat, or 0.  Field 2 is the command's name in parentheses, and may hold any character. */
+static uint64_t
+read_start_ticks(void)
+{
+    char text[1024];
+
+    read_line("/proc/self/stat", text, sizeof(text));
+    const char *at = strrchr(text, ')');
+    for (int field = 2; at != NULL && field < 22; field++) {
+        at = strchr(at + 1, ' ');
+    }
+    return at == NULL ? 0 : strtoull(at, NULL, 10);
+}
+
+void
+recording_owner_fill(recording_owner *owner)
+{
+    struct timespec now = {0};
+
+    read_line("/proc/sys/kernel/random/boot_id", owner->boot_id, sizeof(owner->boot_id));
+    owner->boot_id[strcspn(owner->boot_id, "\n")] = '\0';
+    owner->pid = (uint64_t)getpid();
+    owner->start_ticks = read_start_ticks();
+    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
+    owner->started_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
