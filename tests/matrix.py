@@ -160,7 +160,7 @@ def takers(ours: Path, theirs: Path) -> tuple[Takers, Takers]:
         number_of = {id: in_order.index(name) for id, name in names.items()}
         for path, result, *_ in analyse_all(database, Rules(), lambda path: True):
             if result is None:
-                continue  # no file of the suite: a source folder whose modules nobody may read
+                continue  # a folder of which files that never ran may not be read
             text = read(path).text
             counted = of_coverage(tool._analyze(path), text).branches & of_covcore(result).branches
             for (line, to), tests in by_test(text, database.hits_of(path)[1], number_of).branches.items():
