@@ -39,7 +39,7 @@ def stop() -> None:
     from covcore.measure.session import current
 
     if (session := current()) is not None:
-        session.finish()
+        session.finish_now()
 
 
 def restart() -> None:

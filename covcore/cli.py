@@ -29,3 +29,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CovcoreError as error:
         say("error", error)
         return 1
+    except MemoryError:
+        say("error", "out of memory")
+        return 1

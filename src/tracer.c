@@ -39,8 +39,8 @@
  *     LEFT         FROM_LEFT                      its destination, packed
  *     RIGHT        how far it is to its destination, in code units     its source, packed
  */
-#define FROM_LINE UINT32_MAX
-#define FROM_LEFT (UINT32_MAX - 1)
+#define FROM_LINE  UINT32_MAX
+#define FROM_LEFT  (UINT32_MAX - 1)
 #define UNITS_MASK (UINT32_MAX >> 2) /* a code object has fewer code units */
 
 /* A code unit (byte offset / 2) as an end: between two sites there are three or more units, so every fourth one makes
@@ -185,7 +185,8 @@ prepare(Tracer *self, code_state *state)
     }
     if (state->lines_left == NOT_COUNTED) {
         state->lines_left = state->shape.n_lines;
-        state->patience = state->shape.has_inline_targets && (state->armed & self->monitoring.events.line) ? PATIENCE : 0;
+        state->patience =
+            state->shape.has_inline_targets && (state->armed & self->monitoring.events.line) ? PATIENCE : 0;
     }
     return 0;
 }
@@ -262,7 +263,7 @@ hit(Tracer *self, code_state *state, uint32_t from, uint32_t to)
 
 /* ---- callbacks: (code, ...) -> DISABLE ---- */
 
-#define CALLBACK_ARGS PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames
+#define CALLBACK_ARGS        PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames
 #define UNUSED_CALLBACK_ARGS (void)nargsf, (void)kwnames
 
 /* The state of the code object of an event that M should measure, or NULL: the event is silenced.  In a pause that, too, is
@@ -427,12 +428,16 @@ on_instruction(CALLBACK_ARGS)  /* (code, offset) */
 
 /* ---- discovery ---- */
 
-/* Whether an exception that came out of decide() is the program's: a signal handler's that ran there. */
+/* Whether an exception that came out of decide() is the program's: a signal handler's that ran there.  Want of memory is
+ * decide()'s own, in whatever depth. */
 static bool
 is_programs_exception(void)
 {
     if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
         return true;
+    }
+    if (PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        return false;
     }
     PyObject *exception = PyErr_GetRaisedException();
     PyObject *traceback = PyException_GetTraceback(exception);
@@ -677,8 +682,8 @@ tracer_take_ids(Tracer *self)
     uint32_t branches = self->lines_only ? 0 : events->branch_left | events->branch_right;
     self->instruction_mask = branches | events->instruction;
     // With one id PY_START is global and can't be armed again, without which LINE loses lines: INSTRUCTION does not.
-    self->full_mask = alone ? self->instruction_mask
-                            : branches | events->line | events->jump | events->py_start | events->py_resume;
+    self->full_mask =
+        alone ? self->instruction_mask : branches | events->line | events->jump | events->py_start | events->py_resume;
     if (PyErr_Occurred() || register_callbacks(self) < 0
         || monitoring_set_events(m, self->discovery, events->py_start | events->py_resume) < 0) {
         PyObject *exception = PyErr_GetRaisedException();
@@ -704,4 +709,3 @@ tracer_check_ids(Tracer *self)
     }
     return self->is_tallying ? tallying_await(self, true) : tracer_discover_registered(self);
 }
-

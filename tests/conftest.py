@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def n_seeds(request: pytest.FixtureRequest) -> int:
     """How often to try what goes wrong at random instants: a sample, or with --seeds=500 in full."""
     return int(request.config.getoption("--seeds"))
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Say what a test has found, in a few words: `make faults` puts them into docs/reliability.md."""
+
+    def say(text: str) -> None:
+        print(f"\n{text}")
+        record_property("figure", text)
+
+    return say
 
 
 class Place:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from covcore.config import Settings
     from covcore.store.publish import PublishReport
 
+# Seconds that busy threads of the program, daemons at its end, may keep us waiting each time that a file is read or written:
+# with 20 of them and Python's own 5 ms publishing takes 6 s.
+IMPATIENT = 1e-5
+
 _getpid = os.getpid  # programs mock such things
 
 _current: Session | None = None
@@ -120,6 +124,13 @@ class Session:
 
         atexit.register(self.finish)
 
+    def finish_now(self) -> None:
+        """finish(), and leave nothing to be done at exit, which would keep the session until then."""
+        import atexit
+
+        self.finish()
+        atexit.unregister(self.finish)
+
     def finish(self) -> None:
         """End measuring and publish.
 
@@ -129,16 +140,22 @@ class Session:
         if _current is not self:
             return
         _current = None
+        interval = sys.getswitchinterval()
         try:
+            sys.setswitchinterval(IMPATIENT)
             children.withdraw(self)
             self._finish()
         except CovcoreError as error:
             self.warn(error)
         except KeyboardInterrupt:
             self.warn(f"interrupted: what was measured is in {self.folder}, the next covcore command takes it up")
+        except MemoryError:
+            self.warn(f"out of memory: what was measured is in {self.folder}, the next covcore command takes it up")
         except Exception as error:
-            # The program may have left anything behind: a patched os, no memory, ...
+            # The program may have left anything behind: a patched os, ...
             self.warn(f"{type(error).__name__}: {error}: what was measured is in {self.folder}")
+        finally:
+            sys.setswitchinterval(interval)
 
     def abandon(self) -> None:
         """Measure no more, and leave no trace: in a forked child that is not to be measured."""
