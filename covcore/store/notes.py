@@ -16,7 +16,7 @@ A child of which there is no note by itself has left no record: it was killed be
 import os
 import time
 
-from covcore.store.processes import is_running, plural
+from covcore.store.processes import ORDERLY, SIGNALLED, is_running, plural
 from covcore.store.recordings import owner_by_name, read_file
 
 TYPE_CHECKING = False
@@ -85,10 +85,9 @@ class Notes:
         lost = unmatched(started, began.values())
         for command in [command for command in lost if command.endswith(GATEWAY)][:n_sent]:
             lost.remove(command)
-        killed = (
-            {str(pid) for pid in self.signals} - born - began.keys()
-        )  # before they began, as a Pool's workers may be
-        self.lost = [""] * (n_forks - len(born) - len(killed)) + lost
+        told_to_end = {str(pid) for pid, number in self.signals.items() if f"{SIGNALLED}{number}" in ORDERLY}
+        ended = told_to_end - born - began.keys()  # before they began, as a Pool's workers may be
+        self.lost = [""] * (n_forks - len(born) - len(ended)) + lost
 
 
 def split(line: bytes) -> list[str]:
