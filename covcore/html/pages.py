@@ -13,7 +13,7 @@ from covcore.analysis.ran_by import Parsed, RanBy
 from covcore.errors import printable
 from covcore.html.highlight import highlighted, spans_of
 from covcore.html.records import Grouped, Owners, record
-from covcore.html.ways import Meanings
+from covcore.html.ways import PHRASES, UNKNOWN, Decision, decisions
 from covcore.report import regions
 
 RUN, PART, MISS, EXCLUDED = "run", "part", "miss", "excl"  # classes of lines
@@ -24,11 +24,10 @@ WORDS = {RUN: "ran", PART: "ran in part", MISS: "never ran", EXCLUDED: "excluded
 class Way(NamedTuple):
     """A branch, at the end of the line that it leaves."""
 
-    number: int
     to: str  # the line, or "exit"
     anchor: int  # the line to jump to
     is_taken: bool
-    never: Markup  # what it means if it is not taken
+    never: Markup  # what it means if it is not
 
 
 class Row(NamedTuple):
@@ -85,19 +84,39 @@ def page(parsed: Parsed, result: FileResult, found: RanBy) -> Page:
     """Make the page of a file."""
     grouped = Grouped(found, result)
     functions, classes, owners = _functions(result)
-    raw = record(grouped, result, owners)
-    branches = [[line, to, *groups, int((line, to) in grouped.always)] for (line, to), groups in grouped.ways.items()]
+    lines = parsed.text.split("\n")
+    meanings = decisions(parsed.tree, parsed.outline, lines)
     data = {
         "statements": result.statements,
         "groups": grouped.statements,
-        "branches": branches,
+        "branches": [
+            [line, to, *groups, int((line, to) in grouped.always), _meaning(meanings, line, to)]
+            for (line, to), groups in grouped.ways.items()
+        ],
+        "quotes": {line: meanings[line].quote for line in result.branches if line in meanings},
         "conditions": [
-            [it.line, printable(it.text), *it.outcomes, *map(int, it.knowable), *groups]
+            [it.line, printable(it.text), *it.outcomes, *map(int, it.knowable), *groups, int(_has_chip(it, result))]
             for it, groups in zip(result.conditions, grouped.outcomes, strict=True)
         ],
+        "missing": [missing_words(it) for it in result.conditions],
     }
-    text_hash = hashlib.sha256(parsed.text.encode("utf-8", "surrogatepass")).hexdigest()
-    return Page(list(_rows(parsed, result, grouped)), data, raw, text_hash, functions, classes)
+    return Page(
+        list(_rows(parsed, result, grouped, meanings)),
+        data,
+        record(grouped, result, owners),
+        hashlib.sha256(parsed.text.encode("utf-8", "surrogatepass")).hexdigest(),
+        functions,
+        classes,
+    )
+
+
+def _meaning(meanings: Mapping[int, Decision], line: int, to: int) -> int:
+    return meanings[line].meaning(to) if line in meanings else UNKNOWN
+
+
+def _has_chip(condition: Condition, result: FileResult) -> bool:
+    """Whether its line has something to say of it; of the whole test of a statement its branches say all."""
+    return not (condition.kind == "test" and condition.line in result.branches)
 
 
 def _functions(result: FileResult) -> tuple[list[Function], list[Function], Owners]:
@@ -122,16 +141,15 @@ def _function(part: regions.Part, result: FileResult) -> Function:
     return Function(printable(part.name), part.start, part.figures, complexity)
 
 
-def _rows(parsed: Parsed, result: FileResult, grouped: Grouped) -> Iterator[Row]:
+def _rows(parsed: Parsed, result: FileResult, grouped: Grouped, meanings: Mapping[int, Decision]) -> Iterator[Row]:
     first = parsed.outline.first
     lines = parsed.text.split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    ways = _ways(parsed, result, lines)
+    ways = _ways(result, meanings)
     chips: dict[int, list[tuple[int, str, str]]] = {}
     for index, condition in enumerate(result.conditions):
-        if not (condition.kind == "test" and condition.line in result.branches):  # its branches say it
-            chips.setdefault(condition.line, []).append((index, printable(condition.text), missing_words(condition)))
+        if condition.missing and _has_chip(condition, result):
+            chip = index, printable(condition.text), missing_words(condition)
+            chips.setdefault(condition.line, []).append(chip)
     code = highlighted(parsed.text, spans_of(result.conditions, lines))
     states = dict.fromkeys(result.statements, RUN) | dict.fromkeys(result.missing, MISS)
     states |= dict.fromkeys(result.excluded, EXCLUDED)
@@ -140,7 +158,7 @@ def _rows(parsed: Parsed, result: FileResult, grouped: Grouped) -> Iterator[Row]
         line: grouped.groups.size(group) for line, group in zip(result.statements, grouped.statements, strict=True)
     }
     rule = ""
-    for number in range(1, len(lines) + 1):
+    for number in range(1, len(lines) + (lines[-1] != "")):
         statement = first[number]
         excluding = result.excluded.get(statement, "")
         note = f"excluded by {printable(excluding)}" if excluding and excluding != rule else ""
@@ -157,16 +175,17 @@ def _rows(parsed: Parsed, result: FileResult, grouped: Grouped) -> Iterator[Row]
         )
 
 
-def _ways(parsed: Parsed, result: FileResult, lines: list[str]) -> dict[int, list[Way]]:
-    meanings = Meanings(parsed.tree, parsed.outline, lines)
+def _ways(result: FileResult, meanings: Mapping[int, Decision]) -> dict[int, list[Way]]:
     found: dict[int, list[Way]] = {}
-    number = 0
     for line, targets in result.branches.items():
         missing = result.missing_branches.get(line, ())
         for to in targets:
-            way = Way(number, str(to) if to > 0 else "exit", abs(to), to not in missing, meanings.never(line, to))
+            never = Markup()
+            if to in missing and line in meanings:
+                phrase = Markup(PHRASES[meanings[line].meaning(to)])
+                never = Markup(": ") + phrase.format(Markup("<code>{}</code>").format(meanings[line].quote))
+            way = Way(str(to) if to > 0 else "exit", abs(to), to not in missing, never)
             found.setdefault(line, []).append(way)
-            number += 1
     return found
 
 

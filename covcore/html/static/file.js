@@ -4,6 +4,16 @@
 (async () => {
   const { el, key } = covcore;
   const WORDS = { run: ["✓", "ran"], part: ["◐", "ran in part"], miss: ["✗", "never ran"] };
+  const PHRASES = [
+    "{} was never true",
+    "{} was never false",
+    "the loop over {} was never entered",
+    "the loop over {} never ran to its end",
+    "{} never matched",
+    "{} always matched",
+    "{} was never defined",
+    "{} never ran",
+  ];
   const source = document.querySelector("table.source");
   const rowOf = (line) => document.getElementById(`L${line}`);
   const data = await covcore.load("file", document.body.dataset.page);
@@ -23,7 +33,7 @@
   const first = {
     lines: rows.map((row) => ["run", "part", "miss"].find((state) => row.classList.contains(state))),
     ways: ways.map((way) => !way.classList.contains("no")),
-    outcomes: data.conditions.map((it) => [it[5] >= 0, it[6] >= 0]),
+    outcomes: data.missing, // for each condition what never happened, in words
     figures: Object.fromEntries(
       [...document.querySelectorAll("#figures meter")].map((meter) => [
         meter.parentElement.dataset.figure,
@@ -31,7 +41,6 @@
       ]),
     ),
   };
-  if (!hasTests) for (const [number, chip] of chips) first.outcomes[number] = null;
   let lines = first.lines; // the state of each statement, as shown
   let marked = new Set(); // numbers of statements that the view marks
   let taken = first.ways;
@@ -46,10 +55,8 @@
       at.classList.remove("run", "part", "miss");
       at.classList.add(state);
     }
-    const shown = row.querySelector(".s > span");
-    shown.textContent = sign;
-    shown.title = word;
-    shown.setAttribute("aria-label", word);
+    row.cells[1].textContent = sign;
+    row.cells[1].setAttribute("aria-label", word);
   }
 
   /** What never happened of a condition, as covcore.html.pages.missing_words has it. */
@@ -59,26 +66,42 @@
     return missing.length ? `never ${missing[0]}` : "";
   }
 
-  function setCondition(number, outcomes) {
+  function setCondition(number, text) {
     const condition = data.conditions[number];
-    const text = outcomes ? never(condition, outcomes) : "";
-    const chip = chips.get(number);
-    if (chip && outcomes) {
+    let chip = chips.get(number);
+    if (!chip && text && condition[8]) {
+      chip = el("span", { class: "cond", "data-c": number }, el("q", {}, condition[1]), " ", el("span"));
+      rowOf(condition[0]).cells[2].append(chip);
+      chips.set(number, chip);
+    }
+    if (chip) {
       chip.classList.toggle("no", Boolean(text));
       chip.lastElementChild.textContent = text;
     }
-    const words = text || (chip && !outcomes ? chip.lastElementChild.textContent : "");
     for (const span of spans.get(number) || []) {
-      span.classList.toggle("no", Boolean(words));
-      if (words) span.title = `${condition[1]} ${words}`;
+      span.classList.toggle("no", Boolean(text));
+      if (text) span.title = `${condition[1]} ${text}`;
       else span.removeAttribute("title");
     }
   }
 
+  /** Say what it means that a branch was never taken: covcore/html/ways.py has the same phrases. */
+  function setWay(way, number, isTaken) {
+    way.classList.toggle("no", !isTaken);
+    if (isTaken || way.querySelector(".why")) return;
+    const [line, , , , , phrase] = data.branches[number];
+    const why = el("span", { class: "why" }, " never taken");
+    if (phrase >= 0) {
+      const [before, after] = PHRASES[phrase].split("{}");
+      why.append(`: ${before}`, el("code", {}, data.quotes[line]), after);
+    }
+    way.append(why);
+  }
+
   function show({ lines: states, ways: taken, outcomes, figures }) {
     states.forEach((state, number) => setLine(number, state));
-    ways.forEach((way, number) => way.classList.toggle("no", !taken[number]));
-    outcomes.forEach((pair, number) => setCondition(number, pair));
+    ways.forEach((way, number) => setWay(way, number, taken[number]));
+    outcomes.forEach((text, number) => setCondition(number, text));
     covcore.showFigures(figures);
   }
 
@@ -92,7 +115,7 @@
     const states = data.statements.map((line, number) =>
       ran(data.groups[number]) ? (partial.has(line) ? "part" : "run") : "miss",
     );
-    const outcomes = data.conditions.map((it) => [ran(it[6]), ran(it[7])]);
+    const outcomes = data.conditions.map((it) => never(it, [ran(it[6]), ran(it[7])]));
     const [statements, branches, seen] = record.totals(alive);
     const total = first.figures;
     const figures = {
@@ -181,8 +204,8 @@
     if (!line || (Number(line) === here && !to)) return;
     go(Number(line), false);
     if (to) {
-      const number = data.branches.findIndex(([from, target]) => from === Number(line) && target === Number(to));
-      ways[number]?.focus();
+      const at = data.branches.findIndex(([from, target]) => from === Number(line) && target === Number(to));
+      ways[at]?.focus();
     }
   }
 
@@ -192,7 +215,7 @@
     const anchor = event.target.closest(".n a");
     if (way) {
       event.preventDefault();
-      covcore.change({ at: `B${data.branches[way.dataset.b].slice(0, 2).join("-")}` });
+      covcore.change({ at: `B${data.branches[ways.indexOf(way)].slice(0, 2).join("-")}` });
       go(Number(way.getAttribute("href").slice(2)), false);
     } else if (anchor) {
       event.preventDefault();
