@@ -190,7 +190,9 @@ const covcore = (() => {
     if (!total) return "–";
     const value = (100 * part) / total;
     const smallest = 10 ** -precision;
-    const shown = value > 0 && value < smallest ? smallest : value < 100 && value > 100 - smallest ? 100 - smallest : value;
+    let shown = value > 0 && value < smallest ? smallest : value < 100 && value > 100 - smallest ? 100 - smallest : value;
+    const steps = shown / smallest;
+    if (Number.isInteger(shown * 2 ** (precision + 1)) && steps % 2 === 0.5) shown -= smallest / 2; // Python rounds to even
     return `${shown.toFixed(precision)}%`;
   }
 

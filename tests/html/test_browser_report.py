@@ -1,0 +1,530 @@
+"""The report in a browser: keys, filters, links, and the choice of tests, of which all figures are held against the other reports."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browsing import watched_page
+from conftest import Place
+from playwright.sync_api import Browser, Page, expect
+
+from covcore.analysis.figures import display
+
+EXAMPLE = Path(__file__).parent.parent.parent / "examples"
+NAMES = ["parcels/__init__.py", "parcels/__main__.py", "parcels/odd.py", "parcels/parcel.py", "parcels/price.py"]
+
+ODD = """\
+class Odd:
+    def first(self, items, wanted):
+        for item in items:  # pragma: no branch
+            if item == wanted:
+                return item
+
+    def both(self, a, b):
+        if (
+            a
+            and b
+        ):
+            a += 1
+        with self:
+            while a < 5:
+                if a > 3: break
+                a += 1
+            else:
+                return 2
+        try:
+            return [x for x in range(a) if x % b] or (lambda: a if b else 0)()
+        except ZeroDivisionError:
+            return 3
+
+    def __enter__(self):
+        match self:
+            case Odd(): pass
+
+    def __exit__(self, *exception):
+        return False
+
+
+def excluded():  # pragma: no cover
+    return 1
+
+
+def short(x): return x if x else 1
+"""
+TEST_ODD = """\
+import pytest
+from parcels.odd import Odd, short
+
+def test_first():
+    assert Odd().first([1, 2], 1) == 1
+
+@pytest.mark.parametrize("a, b", [(0, 0), (1, 0), (3, 1), (9, 2), (4, 0)])
+def test_both(a, b):
+    Odd().both(a, b)
+
+def test_short():
+    assert short(0)
+"""
+
+
+@pytest.fixture(scope="module")
+def parcels(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """The example project, measured, with a report in htmlcov."""
+    folder = tmp_path_factory.mktemp("parcels")
+    shutil.copytree(EXAMPLE, folder / "project", ignore=shutil.ignore_patterns(".*", "htmlcov", "__pycache__"))
+    place = Place(folder / "project", folder / "data")
+    place.write("parcels/odd.py", ODD)
+    place.write("tests/test_odd.py", TEST_ODD)
+    assert place.covcore("run", "--source=parcels", "-m", "pytest", "-q", "-p", "no:cacheprovider").status == 0
+    assert place.covcore("html").status == 0
+    return place
+
+
+@pytest.fixture
+def index(parcels: Place, browser: Browser) -> Iterator[Page]:
+    with watched_page(browser, url_of(parcels)) as page:
+        yield ready(page)
+
+
+def url_of(place: Place, state: str = "") -> str:
+    return (place.folder / "htmlcov" / "index.html").as_uri() + state
+
+
+def ready(page: Page) -> Page:
+    page.wait_for_selector("body[data-ready]")
+    return page
+
+
+def opened(page: Page, name: str) -> Page:
+    """Go from the index to a file's page."""
+    page.click(f"tbody a:has(bdi:text-is('{name.rpartition('/')[2]}'))")
+    page.wait_for_url("**/files/*")
+    return ready(page)
+
+
+def report_of(place: Place, *options: str) -> Any:
+    """What `covcore json` says."""
+    done = place.covcore("json", "-o", "-", *options)
+    assert done.status == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def at(page: Page) -> str:
+    """The line that the page is at."""
+    return page.evaluate("document.querySelector('tr.here')?.id ?? ''")
+
+
+def counter(page: Page) -> str:
+    return page.inner_text(".tools > .counter")
+
+
+def rows(page: Page) -> list[str]:
+    """The first column of the index."""
+    return page.eval_on_selector_all("tbody th .name", "cells => cells.map(it => it.querySelector('bdi').textContent)")
+
+
+# ---- the page of a file
+
+
+def test_from_one_uncovered_place_to_the_next(parcels: Place, index: Page) -> None:
+    """Each stretch of missing lines, and each line with a branch that was never taken, is met once on the way there and back."""
+    file = report_of(parcels)["files"]["parcels/price.py"]
+    missing = file["missing_lines"]
+    stretches = [25, 37, 51]
+    partial = [line for line in dict.fromkeys(start for start, _ in file["missing_branches"]) if line not in missing]
+    assert set(stretches) <= set(missing)
+    page = opened(index, "parcels/price.py")
+
+    for stops, there, back, word in (stretches, "j", "k", "uncovered"), (partial, "b", "B", "partial"):
+        page.evaluate("location.hash = '#L1'")
+        for keys, met in ((there, stops), (back, stops[-2::-1])):
+            for line in met:
+                page.keyboard.press(keys)
+                assert (at(page), counter(page)) == (f"L{line}", f"{stops.index(line) + 1}/{len(stops)} {word}")
+                assert page.url.endswith(f"#L{line}")
+                assert page.is_visible(f"#L{line} code")
+
+
+def test_keys_of_a_page(index: Page) -> None:
+    page = opened(index, "parcels/parcel.py")
+    assert page.inner_text("h1") == "parcels/parcel.py"
+
+    page.keyboard.press("]")
+    page.wait_for_url("**/files/*")
+    assert ready(page).inner_text("h1") == "parcels/price.py"
+    page.keyboard.press("[")
+    expect(page.locator("h1")).to_have_text("parcels/parcel.py")
+    ready(page).keyboard.press("/")
+    page.keyboard.type("girth")
+    page.keyboard.press("Enter")
+    found = [
+        int(row.removeprefix("L")) for row in page.eval_on_selector_all("tr.found", "rows => rows.map(it => it.id)")
+    ]
+    source = (EXAMPLE / "parcels" / "parcel.py").read_text().split("\n")
+    assert found == [number for number, line in enumerate(source, 1) if "girth" in line]
+    assert at(page) == f"L{found[0]}"
+    page.keyboard.press("Escape")
+    assert page.query_selector("tr.found") is None
+
+    page.keyboard.press("?")
+    assert page.is_visible("dialog[open]")
+    told = dict(zip(page.locator("dt").all_inner_texts(), page.locator("dd").all_inner_texts(), strict=True))
+    assert {"j", "k", "b", "B", "[", "]", "u", "/", "?", "t"} <= told.keys() and all(told.values())
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_be_hidden()
+
+    page.keyboard.press("u")
+    page.wait_for_url("**/index.html*")
+
+
+def test_a_branch_leads_to_its_line(index: Page) -> None:
+    page = opened(index, "parcels/price.py")
+    way = page.locator("#L22 .way.no")
+    assert way.inner_text().startswith("→ 25 never taken: the loop over STEPS never ran to its end")
+
+    way.hover()
+    assert page.get_attribute("tr.to", "id") == "L25" and page.locator("svg.arrows path").count() == 2
+    way.click()
+
+    assert at(page) == "L25" and page.url.endswith("#B22-25")
+
+
+# ---- the index
+
+
+def test_the_tree_by_keys(index: Page) -> None:
+    page = index
+    assert rows(page) == ["parcels/", *(name.removeprefix("parcels/") for name in NAMES)]
+    page.focus("tbody tr[tabindex='0']")
+    page.keyboard.press("ArrowLeft")
+    assert rows(page) == ["parcels/"]
+    assert page.get_attribute("tr.folder", "aria-expanded") == "false"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/files/*")
+    assert ready(page).inner_text("h1") == "parcels/price.py"
+
+
+def test_filters_and_orders(parcels: Place, index: Page) -> None:
+    page = index
+    files = report_of(parcels)["files"]
+    page.keyboard.press("f")
+    assert rows(page) == NAMES
+
+    page.keyboard.press("w")
+    worst = sorted(
+        files, key=lambda name: -sum(files[name]["summary"][f"missing_{what}"] for what in ("lines", "branches"))
+    )
+    assert rows(page) == worst
+    assert "sort=worst" in page.url and "by=flat" in page.url
+
+    page.keyboard.press("/")
+    page.keyboard.type("PAR")
+    page.keyboard.press("Escape")
+    page.fill("input[type=search]", "price")
+    assert rows(page) == ["parcels/price.py"]
+    page.fill("input[type=search]", "")
+
+    page.select_option("select", label="with anything missing")
+    assert rows(page) == [name for name in worst if name != "parcels/__init__.py"]
+    page.fill("input[type=search]", "__init__")
+    assert rows(page) == [] and page.is_visible(".empty")
+
+
+def test_functions_and_classes(parcels: Place, index: Page) -> None:
+    page = index
+    files = report_of(parcels)["files"]
+    for kind in "functions", "classes":
+        page.click(f"text='{kind.capitalize()}'")
+        expected = {
+            (name or "(module)", path): (part["summary"]["missing_lines"], part["summary"]["missing_branches"])
+            for path, file in files.items()
+            for name, part in file[kind].items()
+            if part["summary"]["num_statements"]
+        }
+        expect(page.locator("thead th >> nth=1")).to_have_text("File")
+        expect(page.locator("tbody tr:not([aria-hidden])")).to_have_count(len(expected))
+        found = page.eval_on_selector_all(
+            "tbody tr:not([aria-hidden])", "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+        )
+        assert {(cells[0], cells[1]): (int(cells[3]), int(cells[5])) for cells in found} == expected
+
+
+# ---- the choice of tests
+
+GLOBS = [
+    "*::test_price*",
+    "*test_parcel.py::*",
+    "*zone?FR-1*",
+    "*::test_main",
+    "*",
+    "*nothing*",
+    "*odd.py::test_[!b]*",
+    "*both?[013]*",
+]
+
+
+def totals(page: Page) -> dict[str, list[int]]:
+    """What the head says: [covered, total] of each figure."""
+    return page.eval_on_selector_all(
+        "#figures .figure",
+        """figures => Object.fromEntries(figures.map(
+            it => [it.dataset.figure, it.querySelector('.count').textContent.split('/').map(Number)]))""",
+    )
+
+
+def of_summary(summary: Any) -> dict[str, list[int]]:
+    seen = summary["num_condition_outcomes"] - summary["missing_condition_outcomes"]
+    return {
+        "lines": [summary["covered_lines"], summary["num_statements"]],
+        "branches": [summary["covered_branches"], summary["num_branches"]],
+        "conditions": [seen, summary["num_condition_outcomes"]],
+    }
+
+
+def never(outcomes: dict[str, bool | None]) -> str:
+    missing = [word for word, hit in outcomes.items() if hit is False]
+    if len(missing) == 2:
+        return "never evaluated"
+    return f"never {missing[0]}" if missing else ""
+
+
+def lines_and_branches(page: Page) -> dict[str, Any]:
+    return page.evaluate("""() => {
+        const lines = (state) => [...document.querySelectorAll(`tr.${state}:not(.more)`)].map(row => Number(row.id.slice(1)));
+        const ways = [...document.querySelectorAll('.way.no')].map(
+            way => `${way.closest('tr').id.slice(1)} ${way.querySelector('span').textContent}`);
+        const conditions = [...document.querySelectorAll('.cond')].map(it => [Number(it.dataset.c), it.lastElementChild.textContent]);
+        return { run: lines('run'), part: lines('part'), miss: lines('miss'), ways, conditions };
+    }""")
+
+
+@pytest.mark.parametrize("glob", GLOBS)
+def test_chosen_tests_make_the_figures_of_a_report_on_them(glob: str, parcels: Place, browser: Browser) -> None:
+    """Totals, each file, and each line, branch and condition are those of `--contexts`."""
+    report = report_of(parcels, f"--contexts={glob}")
+
+    with watched_page(browser, url_of(parcels, f"#by=flat&glob={glob}")) as page:
+        ready(page)
+        assert totals(page) == of_summary(report["totals"])
+        missing = page.eval_on_selector_all(
+            "tbody tr:not([aria-hidden])", "rows => rows.map(it => [2, 4, 6].map(n => +it.cells[n].textContent))"
+        )
+        keys = ("missing_lines", "missing_branches", "missing_condition_outcomes")
+        assert missing == [[report["files"][name]["summary"][key] for key in keys] for name in NAMES]
+
+        for name in NAMES[1:]:
+            file = report["files"][name]
+            page.goto(url_of(parcels, f"#by=flat&glob={glob}"))
+            ready(page).click(f"tbody a:has(bdi:text-is('{name}'))")
+            page.wait_for_url("**/files/*")
+            found = lines_and_branches(ready(page))
+            assert totals(page) == of_summary(file["summary"])
+            assert found["miss"] == file["missing_lines"]
+            assert sorted(found["run"] + found["part"]) == file["executed_lines"]
+            partial = {line for line, _ in file["missing_branches"]} - set(file["missing_lines"])
+            assert set(found["part"]) == partial
+            ways = [f"{line} → {to if to > 0 else 'exit'}" for line, to in file["missing_branches"]]
+            assert sorted(found["ways"]) == sorted(ways)
+            for number, text in found["conditions"]:
+                assert text == never(file["conditions"][number]["outcomes"])
+
+
+def test_choosing_tests(parcels: Place, index: Page) -> None:
+    """By the panel: a pattern, single ones, and back to all; a line's tests are listed, and are those of `covcore tests`."""
+    page = index
+    everything = totals(page)
+    page.keyboard.press("t")
+    page.fill(".panel input[type=search]", "zone")
+    boxes = page.locator(".panel label:has(input[type=checkbox])")
+    assert boxes.all_inner_texts() == ["tests/test_price.py::test_zone[DE-0]", "tests/test_price.py::test_zone[FR-1]"]
+    boxes.nth(1).locator("input").check()
+    expect(page.locator(".count >> nth=0")).not_to_have_text(
+        "/".join(map(str, everything["lines"])).replace("/", "\u2009/\u2009")
+    )
+    assert totals(page) == of_summary(report_of(parcels, "--contexts=*zone[[]FR-1]")["totals"])
+    assert page.inner_text(".chosen") == "tests/test_price.py::test_zone[FR-1]"
+    page.keyboard.press("Escape")
+    assert not page.is_visible(".panel")
+
+    page = opened(page, "parcels/price.py")
+    assert "tests=" in page.url
+    page.click("#L17 .t button")
+    shown = page.locator(".panel label:has(input[type=checkbox])").all_inner_texts()
+    assert sorted(shown) == sorted(parcels.covcore("tests", "parcels/price.py:17").stdout.split("\n")[:-1])
+    page.click("text='All tests again'")
+    expect(page.locator(".chosen")).to_be_hidden()
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    page.wait_for_url("**/index.html*")
+    assert totals(ready(page)) == everything
+
+
+def test_what_no_other_test_ran(parcels: Place, browser: Browser) -> None:
+    """The marked lines are those that `covcore report --unique` has."""
+    page_name = page_of(parcels, "parcels/price.py")
+    runners = {
+        line: set(parcels.covcore("tests", f"parcels/price.py:{line}").stdout.split("\n")[:-1])
+        for line in (17, 18, 31, 53)
+    }
+    test = "tests/test_price.py::test_price_too_long"
+    for state, is_lit in (
+        (f"view=alone&tests={test}", lambda tests: tests == {test}),
+        ("view=one", lambda tests: len(tests) == 1),
+    ):
+        with watched_page(browser, f"{page_name}#{state}") as page:
+            lit = ready(page).eval_on_selector_all("tr.lit", "rows => rows.map(it => Number(it.id.slice(1)))")
+            for line, tests in runners.items():
+                assert (line in lit) == is_lit(tests), line
+            page.keyboard.press("j")
+            assert at(page) == f"L{lit[0]}" and counter(page).endswith("marked")
+
+
+def page_of(place: Place, name: str) -> str:
+    for path in (place.folder / "htmlcov" / "files").iterdir():
+        if f"<h1><bdi>{name}</bdi></h1>" in path.read_text():
+            return path.as_uri()
+    raise AssertionError(name)
+
+
+@pytest.mark.parametrize("precision", [0, 1, 3])
+def test_percentages_are_rounded_as_everywhere(precision: int, index: Page) -> None:
+    pairs = [
+        (part, total)
+        for total in (*range(1, 41), 200, 1000, 1600, 99_999)
+        for part in {*range(41), total - 1}
+        if part <= total
+    ]
+    index.evaluate("digits => covcore.setPrecision(digits)", precision)
+    found = index.evaluate("pairs => pairs.map(([part, total]) => covcore.percent(part, total))", pairs)
+    assert found == [f"{display(100.0 * part / total, precision)}%" for part, total in pairs]
+
+
+# ---- links
+
+
+def view_of(page: Page) -> tuple[str, str, dict[str, list[int]]]:
+    """What the reader sees: where, what text, which figures."""
+    return at(page), page.inner_text("main"), totals(page)
+
+
+def test_a_link_shows_the_same_view(parcels: Place, browser: Browser, index: Page) -> None:
+    page = index
+    page.keyboard.press("f")
+    page.keyboard.press("w")
+    page.select_option("select", label="with missing branches")
+    page.fill("input[type=search]", "p")
+    page.keyboard.press("Escape")
+    page.fill("input[type=search]", "r")
+    page.wait_for_url("**q=r*")
+    with watched_page(browser, page.url) as other:
+        assert view_of(ready(other)) == view_of(page)
+
+    page.goto(f"{page_of(parcels, 'parcels/price.py')}#glob=*zone*")
+    ready(page).keyboard.press("j")
+    page.keyboard.press("j")
+    with watched_page(browser, page.url) as other:
+        ready(other)
+        assert view_of(other) == view_of(page) and at(page)
+        assert other.locator(".here").is_visible()
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "#L99999", "#B1-2", "#B22--25", "#tests=no%20such%20test", "#glob=[", "#glob=%5B%21", "#glob=(a%2B)%2B%24", "#%E0%A4%A",
+        "#sort=nothing&by=x&show=y&view=z", "#q=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&at=x", "#__proto__=x&constructor=y", "#base=x",
+    ],
+)  # fmt: skip
+def test_a_damaged_link_is_no_error(state: str, parcels: Place, browser: Browser) -> None:
+    for url in url_of(parcels), page_of(parcels, "parcels/price.py"):
+        with watched_page(browser, url + state) as page:
+            assert totals(ready(page))
+
+
+# ---- themes, print, no scripts
+
+
+def test_themes(parcels: Place, browser: Browser) -> None:
+    """The system's, until the reader chooses another one, which stays."""
+
+    def back(page: Page) -> int:
+        colour = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        return sum(map(int, re.findall(r"\d+", colour)[:3]))
+
+    with watched_page(browser, url_of(parcels), color_scheme="dark") as page:
+        assert back(ready(page)) < 150
+        page.click("button[title='Dark or light']")
+        assert back(page) > 600
+        page = opened(page, "parcels/price.py")
+        assert back(page) > 600
+    with watched_page(browser, url_of(parcels), color_scheme="light") as page:
+        assert back(ready(page)) > 600
+
+
+def test_without_scripts(parcels: Place, browser: Browser) -> None:
+    file = report_of(parcels)["files"]["parcels/price.py"]
+    with watched_page(browser, url_of(parcels), java_script_enabled=False) as page:
+        assert page.locator("tbody tr").count() == len(NAMES)
+        page.click("tbody a:has(bdi:text-is('parcels/price.py'))")
+        page.wait_for_url("**/files/*")
+        assert page.locator("tr.miss:not(.more)").count() == len(file["missing_lines"])
+        assert "never taken: the loop over STEPS never ran to its end" in page.inner_text("#L22")
+        assert page.is_visible("#L25 code") and not page.is_visible("#L17 .way .why")
+        page.click("#L22 .way.no")
+        assert page.url.endswith("#L25")
+        page.click("text=Index")
+        page.wait_for_url("**/index.html")
+
+
+def test_print(parcels: Place, browser: Browser, tmp_path: Path) -> None:
+    """All lines, no tools, and dark on white also where the screen is dark."""
+    with watched_page(browser, page_of(parcels, "parcels/price.py"), color_scheme="dark") as page:
+        ready(page).emulate_media(media="print")
+        assert not page.is_visible(".tools") and not page.is_visible("nav") and not page.is_visible("canvas")
+        assert page.evaluate("getComputedStyle(document.querySelector('header')).position") == "static"
+        assert page.evaluate("getComputedStyle(document.body).color") == "rgb(29, 34, 41)"
+        page.goto(url_of(parcels))
+        ready(page)
+        assert page.evaluate(
+            "document.querySelector('.grid').scrollHeight <= document.querySelector('.grid').clientHeight + 1"
+        )
+
+
+# ---- for everybody
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(scheme: str, parcels: Place, browser: Browser) -> None:
+    """On each view of the index, on a page, with the panel and with the help open."""
+    import axe_playwright_python
+
+    axe = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+
+    def check(page: Page) -> list[str]:
+        found = page.evaluate(axe + "; axe.run({ preload: false })")  # it would ask for the style sheet by a request
+        assert len(found["passes"]) > 15
+        return [
+            f"{it['id']}: {it['help']}: {[node['html'][:200] for node in it['nodes'][:3]]}"
+            for it in found["violations"]
+            if it["impact"] in ("serious", "critical")
+        ]
+
+    with watched_page(browser, url_of(parcels), color_scheme=scheme) as page:
+        for view in "", "#by=flat&sort=worst", "#by=functions", "#by=classes", "#glob=*zone*":
+            page.goto(url_of(parcels, view))
+            assert check(ready(page)) == [], view
+        page.goto(f"{page_of(parcels, 'parcels/price.py')}#L22&glob=*zone*&view=one")
+        assert check(ready(page)) == []
+        page.keyboard.press("t")
+        assert page.is_visible(".panel") and check(page) == []
+        page.keyboard.press("Escape")
+        page.keyboard.press("?")
+        assert check(page) == []
