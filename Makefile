@@ -129,6 +129,7 @@ $(PYTHONS:%=.venv/%/bin/python): .venv/%/bin/python:
 .venv/%/.tools: pyproject.toml .venv/%/bin/python
 	$(call uv,$*) -r pyproject.toml --group build --group test
 	$(call uv,$*) --target $(call venv,$*)/plugins --no-deps --group plugins
+	$(call uv,$*) --target $(call venv,$*)/tools --no-deps --group tools
 	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/plugin' >.venv/$*/lib/python$*/site-packages/covcore_tree.pth
 	@touch $@
 

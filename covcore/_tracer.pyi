@@ -79,4 +79,5 @@ class Tracer:
         """The path of the recording without the number of a segment; "" if nothing is recorded."""
 
     def counts(self) -> dict[str, int]:
-        """files, codes, arcs, unknown (events that fit no slot), arc_bytes (memory of the arc set)."""
+        """files, codes, arcs, unknown (events that fit no slot), losses (times that our tool ids turned out to be freed or
+        cleared by another tool), rearmed (code objects), arc_bytes (memory of the arc set)."""

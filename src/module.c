@@ -64,6 +64,9 @@ Tracer_stop(PyObject *op, PyObject *Py_UNUSED(ignored))
     if (self->started) {
         self->started = false;
         forget_active(op);
+        if (!self->failed && tracer_check_ids(self) < 0) {
+            PyErr_Clear();
+        }
         tracer_free_ids(self);
     }
     if (recording_ready(&self->recording)) {
@@ -115,7 +118,7 @@ rearm_all(Tracer *self)
 {
     self->serial++;
     self->switching = true;
-    if (tracer_check_ids(self) < 0 || tracer_rearm_touched(self) < 0) {
+    if (tracer_keep_ids(self) < 0 || tracer_rearm_touched(self) < 0) {
         tracer_fail(self);
         return -1;
     }
@@ -206,9 +209,9 @@ static PyObject *
 Tracer_counts(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     Tracer *self = (Tracer *)op;
-    return Py_BuildValue("{s:I,s:I,s:I,s:I,s:I,s:n}", "files", self->recording.n_files, "codes", self->recording.n_codes,
-                         "arcs", self->arcs.n_entries, "unknown", self->n_unknown, "rearmed", self->n_rearmed, "arc_bytes",
-                         (Py_ssize_t)arcs_memory(&self->arcs));
+    return Py_BuildValue("{s:I,s:I,s:I,s:I,s:I,s:I,s:n}", "files", self->recording.n_files, "codes", self->recording.n_codes,
+                         "arcs", self->arcs.n_entries, "unknown", self->n_unknown, "losses", self->n_losses, "rearmed",
+                         self->n_rearmed, "arc_bytes", (Py_ssize_t)arcs_memory(&self->arcs));
 }
 
 static PyObject *

@@ -154,6 +154,23 @@ monitoring_take_id(monitoring *m)
 }
 
 int
+monitoring_is_alone(monitoring *m)
+{
+    for (int tool = 0; tool < N_TOOLS; tool++) {
+        PyObject *holder = PyObject_CallOneArg(m->get_tool, m->tool_ids[tool]);
+        if (holder == NULL) {
+            return -1;
+        }
+        bool other = holder != Py_None && holder != m->name;
+        Py_DECREF(holder);
+        if (other) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+int
 monitoring_free_id(monitoring *m, int tool)
 {
     int ours = monitoring_owns(m, tool);
@@ -211,15 +228,37 @@ monitoring_set_local(monitoring *m, int tool, PyCodeObject *code, uint32_t event
     return done(result);
 }
 
-int
-monitoring_register(monitoring *m, int tool, uint32_t event, PyObject *callback)
+/* Registers a callback.  A new reference to the one before, None if there was none, or NULL with an exception. */
+static PyObject *
+replace(monitoring *m, int tool, uint32_t event, PyObject *callback)
 {
     PyObject *mask = PyLong_FromUnsignedLong(event);
     if (mask == NULL) {
+        return NULL;
+    }
+    PyObject *args[] = {m->tool_ids[tool], mask, callback};
+    PyObject *before = PyObject_Vectorcall(m->register_callback, args, 3, NULL);
+    Py_DECREF(mask);
+    return before;
+}
+
+int
+monitoring_register(monitoring *m, int tool, uint32_t event, PyObject *callback)
+{
+    return done(replace(m, tool, event, callback));
+}
+
+int
+monitoring_calls(monitoring *m, int tool, uint32_t event, PyObject *callback)
+{
+    int ours = monitoring_owns(m, tool);
+    if (ours <= 0) {
+        return ours;
+    }
+    PyObject *before = replace(m, tool, event, callback);  // there is no way to ask
+    if (before == NULL) {
         return -1;
     }
-    PyObject *args[] = {m->tool_ids[tool], mask, callback == NULL ? Py_None : callback};
-    PyObject *result = PyObject_Vectorcall(m->register_callback, args, 3, NULL);
-    Py_DECREF(mask);
-    return done(result);
+    Py_DECREF(before);
+    return before == callback;
 }

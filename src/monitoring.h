@@ -35,6 +35,13 @@ int monitoring_take_id(monitoring *m);
 /* Whether the id is (still) ours: 1, 0, or -1 with an exception. */
 int monitoring_owns(monitoring *m, int tool);
 
+/* Whether the id is still ours and calls the callback on the event: another tool may have freed it, taken it, cleared it or
+ * registered a callback of its own.  1, 0, or -1 with an exception. */
+int monitoring_calls(monitoring *m, int tool, uint32_t event, PyObject *callback);
+
+/* Whether no other tool holds an id: 1, 0, or -1 with an exception. */
+int monitoring_is_alone(monitoring *m);
+
 /* Gives an id back, callbacks and all, if it is ours. */
 int monitoring_free_id(monitoring *m, int tool);
 

@@ -10,6 +10,8 @@
  *                                 (gh-155992)
  *      INSTRUCTION                in place of LINE, where LINE would cost on
  *
+ * With one id only, D and M are one tool: PY_START and PY_RESUME are then never silenced on measured code.
+ *
  * Every location is silenced (DISABLE) by its first event, so the steady state costs nothing, but for one thing: CPython
  * skips the LINE callback where a jump lands within its own line, so it can't be silenced there and costs 7 ns a pass, and up to a
  * third of the speed under 3.15's JIT.  Code with such places gives LINE up once all its lines are hit; and if that does
@@ -29,6 +31,7 @@
 #include "tracer.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "running.h"
 
@@ -295,11 +298,16 @@ unit_of(PyObject *offset)
     return number_of(offset) / 2;
 }
 
-/* Code with places that LINE can't leave has been busy long enough. */
+/* Code with places that LINE can't leave has been busy long enough.  Beside another tool it goes by LINE all the same: where
+ * that one has LINE too and disables a location, CPython skips the INSTRUCTION event that was to come with it. */
 static void
 change_over(Tracer *self, code_state *state)
 {
-    if (tracer_arm(self, state, (state->armed & self->instruction_mask) | self->monitoring.events.instruction) < 0) {
+    int alone = monitoring_is_alone(&self->monitoring);
+    if (alone == 0) {
+        return;
+    }
+    if (alone < 0 || tracer_arm(self, state, (state->armed & self->instruction_mask) | self->monitoring.events.instruction) < 0) {
         tracer_fail(self);
     }
 }
@@ -518,8 +526,13 @@ discover(Tracer *self, PyCodeObject *code)
 static PyObject *
 discover_starting(Tracer *self, PyObject *code)
 {
-    if (!PyCode_Check(code) || self->failed || !self->started || discover(self, (PyCodeObject *)code) == 0) {
+    if (!PyCode_Check(code) || self->failed || !self->started) {
         return Py_NewRef(self->monitoring.disable);
+    }
+    if (discover(self, (PyCodeObject *)code) == 0) {
+        code_state *state = registry_find(self->registry, code);
+        bool needed = self->discovery == self->measuring && state != NULL && state->file != NULL;
+        return Py_NewRef(needed ? Py_None : self->monitoring.disable);
     }
     if (PyErr_ExceptionMatches(PyExc_RecursionError)) {
         PyErr_Clear();  // at the end of the stack
@@ -597,34 +610,13 @@ tracer_discover_running(Tracer *self)
     return failed ? -1 : 0;
 }
 
-/* ---- tool ids ---- */
+/* ---- what ids.c registers ---- */
 
-static int
-register_callback(Tracer *self, int tool, uint32_t event, vectorcallfunc function)
-{
-    module_state *module = PyType_GetModuleState(Py_TYPE(self));
-    Callback *callback = PyObject_GC_New(Callback, module->callback_type);
-    if (callback == NULL) {
-        return -1;
-    }
-    callback->vectorcall = function;
-    callback->tracer = (Tracer *)Py_NewRef(self);
-    PyObject_GC_Track(callback);
-    int failed = PyList_Append(self->callbacks, (PyObject *)callback) < 0
-                 || monitoring_register(&self->monitoring, tool, event, (PyObject *)callback) < 0;
-    Py_DECREF(callback);
-    return failed ? -1 : 0;
-}
-
-static int
-register_callbacks(Tracer *self)
+void
+tracer_callbacks(const Tracer *self, tracer_callback table[N_CALLBACKS])
 {
     const event_masks *events = &self->monitoring.events;
-    const struct {
-        int tool;
-        uint32_t event;
-        vectorcallfunc function;
-    } table[] = {
+    const tracer_callback all[N_CALLBACKS] = {
         {self->measuring, events->line, on_line},
         {self->measuring, events->branch_left, on_left},
         {self->measuring, events->branch_right, on_right},
@@ -635,77 +627,5 @@ register_callbacks(Tracer *self)
         {self->discovery, events->py_start, on_discovery},  // last: with one id it is D's
         {self->discovery, events->py_resume, on_discovery},
     };
-    for (size_t i = 0; i < Py_ARRAY_LENGTH(table); i++) {
-        if (register_callback(self, table[i].tool, table[i].event, table[i].function) < 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-void
-tracer_free_ids(Tracer *self)
-{
-    if (monitoring_free_id(&self->monitoring, self->measuring) < 0
-        || (self->discovery != self->measuring && monitoring_free_id(&self->monitoring, self->discovery) < 0)) {
-        PyErr_Clear();  // the id was not ours any more, or monitoring is being torn down
-    }
-    self->measuring = self->discovery = NO_TOOL;
-    PyObject *callbacks = self->callbacks;
-    self->callbacks = NULL;
-    Py_XDECREF(callbacks);
-}
-
-/* Takes two tool ids, or one, and has D listen. */
-int
-tracer_take_ids(Tracer *self)
-{
-    monitoring *m = &self->monitoring;
-    const event_masks *events = &m->events;
-    self->callbacks = PyList_New(0);
-    if (self->callbacks == NULL) {
-        return -1;
-    }
-    self->measuring = monitoring_take_id(m);
-    if (self->measuring == NO_TOOL) {
-        if (!PyErr_Occurred()) {
-            monitoring_raise_no_id(m);
-        }
-        Py_CLEAR(self->callbacks);
-        return -1;
-    }
-    self->discovery = monitoring_take_id(m);
-    bool alone = self->discovery == NO_TOOL && !PyErr_Occurred();
-    if (alone) {
-        self->discovery = self->measuring;
-    }
-    uint32_t branches = self->lines_only ? 0 : events->branch_left | events->branch_right;
-    self->instruction_mask = branches | events->instruction;
-    // With one id PY_START is global and can't be armed again, without which LINE loses lines: INSTRUCTION does not.
-    self->full_mask =
-        alone ? self->instruction_mask : branches | events->line | events->jump | events->py_start | events->py_resume;
-    if (PyErr_Occurred() || register_callbacks(self) < 0
-        || monitoring_set_events(m, self->discovery, events->py_start | events->py_resume) < 0) {
-        PyObject *exception = PyErr_GetRaisedException();
-        tracer_free_ids(self);
-        PyErr_SetRaisedException(exception);
-        return -1;
-    }
-    return 0;
-}
-
-/* Another tool may have freed our ids, or freed and taken them: then arming by them would arm the thief. */
-int
-tracer_check_ids(Tracer *self)
-{
-    int measuring = monitoring_owns(&self->monitoring, self->measuring);
-    int discovery = measuring <= 0 ? measuring : monitoring_owns(&self->monitoring, self->discovery);
-    if (discovery != 0) {
-        return discovery < 0 ? -1 : 0;
-    }
-    tracer_free_ids(self);
-    if (tracer_take_ids(self) < 0) {
-        return -1;
-    }
-    return self->is_tallying ? tallying_await(self, true) : tracer_discover_registered(self);
+    memcpy(table, all, sizeof(all));
 }

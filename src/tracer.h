@@ -2,6 +2,7 @@
  *
  *   module.c     the Python face: the type Tracer, start, stop, switch of context
  *   tracer.c     events: discovery, arming, callbacks, hits
+ *   ids.c        the tool ids, and what others do to them
  *   keeping.c    what goes into the recording, and when a process begins one of its own
  *   tallying.c   the same without a recording: hits are kept in memory until they are taken
  *   children.c   notes on the processes that this one starts
@@ -49,6 +50,7 @@ typedef struct {
     bool switching;              /* contexts have been switched while it was started, or it was restarted */
     uint32_t n_rearmed;          /* code objects armed again by that */
     uint32_t n_unknown;          /* events that fit no slot */
+    uint32_t n_losses;           /* times that our tool ids turned out to be lost */
     PyObject *decide;
     PyObject *meet;              /* called with each code object that is decided on, or None */
     PyObject *decisions;         /* {co_filename: file_state address or None} */
@@ -71,7 +73,7 @@ typedef struct {
     Tracer *tracer;
 } Callback;
 
-/* ---- tracer.c ---- */
+/* ---- ids.c ---- */
 
 /* Takes two tool ids, or one, registers the callbacks and has the discovery tool listen.  0, or -1 with an exception,
  * which names the holders of the ids if none is free. */
@@ -80,8 +82,26 @@ int tracer_take_ids(Tracer *self);
 /* Gives the ids back, if they are still ours. */
 void tracer_free_ids(Tracer *self);
 
-/* Takes other ids and arms by them, if another tool has freed or taken ours. */
+/* Whether our ids are as we left them; counts a loss if another tool has freed, taken or cleared one.  1, 0, or -1 with
+ * an exception. */
 int tracer_check_ids(Tracer *self);
+
+/* Checks our ids, and takes others and arms by them if need be.  0, or -1 with an exception. */
+int tracer_keep_ids(Tracer *self);
+
+/* ---- tracer.c ---- */
+
+/* A callback that an event of a tool is to have. */
+typedef struct {
+    int tool;
+    uint32_t event;
+    vectorcallfunc function;
+} tracer_callback;
+
+enum { N_CALLBACKS = 9 };
+
+/* All of them: the first is M's for LINE, the last D's for PY_RESUME. */
+void tracer_callbacks(const Tracer *self, tracer_callback table[N_CALLBACKS]);
 
 /* Decides anew on all code objects known from an earlier start: D will not hear of them again. */
 int tracer_discover_registered(Tracer *self);

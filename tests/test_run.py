@@ -385,18 +385,6 @@ def test_nothing_matched(place: Place, arguments: list[str], message: str) -> No
     assert outcome.stderr.count("\n") == 1
 
 
-def test_no_tool_id_is_free(place: Place) -> None:
-    place.write(
-        "site/sitecustomize.py",
-        "import sys\nfor number in range(6): sys.monitoring.use_tool_id(number, f'tool {number}')\n",
-    )
-    place.write("script.py", SCRIPT)
-    outcome = place.covcore("run", "script.py", PYTHONPATH="site")
-    assert (outcome.status, outcome.stdout) == (1, "")
-    assert outcome.stderr.startswith("covcore: error: ")
-    assert "tool 5" in outcome.stderr
-
-
 def test_messages_cannot_move_the_cursor(place: Place) -> None:
     outcome = place.covcore("run", "--data=\x1b[2Jx\n/y", "-c", "pass", TMPDIR="/nowhere")
     assert "\x1b" not in outcome.stderr

@@ -56,6 +56,9 @@ class ProgramSession(Session):
         super().__init__(settings, line, "run", program.path)
         self.program = program
 
+    def refuse(self, reason: str) -> None:
+        self.warn(f"nothing is measured: {reason}")
+
     def _program_began(self) -> bool:
         begun = self.program.has_begun()
         self.program.main = None  # its objects are to be finalized when they would be without us

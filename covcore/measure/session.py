@@ -52,6 +52,7 @@ class Session:
     data: the absolute path of the database that it publishes into
     folder: that of its recordings
     run_id: 16 hex digits
+    has_started: there was something to record into, and a tool id to record by
     has_measured: code was measured: in a worker, or at all once the session is over
     contexts_by: who switches its contexts; a pytest that runs inside of another's test leaves them alone
     report: what finish() published
@@ -81,7 +82,7 @@ class Session:
         self.run_id = os.urandom(8).hex()
         self.pid = os.getpid()
         self.contexts_by: object = None
-        self.has_measured = False
+        self.has_started = self.has_measured = False
         self.report: PublishReport | None = None
         self.undisturbed = undisturbed(self.filter.standard)
         self.notes = ""
@@ -98,7 +99,7 @@ class Session:
         """Begin to measure.
 
         Where nothing can be recorded beside the data path, a fallback is used and a warning names it.
-        Raises CovcoreError if a session is under way, or if other tools leave no tool id of sys.monitoring.
+        Raises CovcoreError if a session is under way; if other tools leave no tool id of sys.monitoring, see refuse().
         A child's session is no such: who asks for one of his own gets it.
         """
         global _current
@@ -113,10 +114,16 @@ class Session:
         try:
             self._start_somewhere()
         except RuntimeError as error:
-            raise CovcoreError(str(error)) from None
+            _remove_if_empty(self.folder)
+            self.refuse(str(error))
+        self.has_started = self.tracer.started
         _current = self
         self.notes = self.tracer.path + children.NOTES
         children.announce(self)
+
+    def refuse(self, reason: str) -> None:
+        """Say that nothing can be measured: raise CovcoreError, or warn where the program is to run all the same."""
+        raise CovcoreError(reason)
 
     def finish_at_exit(self) -> None:
         """Have finish() called when the process ends: after its threads, and after exit handlers registered later."""
@@ -244,6 +251,11 @@ class Session:
             return  # a forked child: its recording is left to its parent, or to the next command
         if self.tracer.error:
             self.warn(f"measuring stopped early: {self.tracer.error}")
+        if self.tracer.counts()["losses"]:
+            self.warn(
+                "another tool has freed or cleared covcore's tool ids of sys.monitoring: "
+                "what ran from then to the next switch of contexts is missing"
+            )
         with self.undisturbed:
             if not self._program_began():
                 self._discard()

@@ -42,6 +42,9 @@ def report(session: OwnSession, options: Any, lines: list[str], errors: list[str
     if not wanted and fail_under is None and not session.early.paths:
         return
     problems = errors if fail_under is not None else session.warnings
+    if not session.has_started:  # what earlier runs have left is no answer
+        problems.append("no report: nothing was measured")
+        return
     notes: list[str] = []
     said = {"error": errors, "warning": session.warnings, "note": notes}
     try:

@@ -34,6 +34,9 @@ class PluginSession(Session):
     def warn(self, text: object) -> None:
         self.warnings.append(printable(str(text)))
 
+    def refuse(self, reason: str) -> None:
+        self.warn(f"nothing is measured: {reason}")
+
     def _program_began(self) -> bool:
         return self.has_begun
 
