@@ -37,7 +37,7 @@ class Shape:
 
     def lines(self, bits: bytes) -> list[int]:
         """The lines that were hit."""
-        return [line for slot, line in enumerate(self._lines) if line and bits[slot >> 3] & 0x80 >> (slot & 7)]
+        return [line for slot, line in enumerate(self._lines) if bits[slot >> 3] & 0x80 >> (slot & 7)]
 
     def arcs(self, bits: bytes) -> tuple[Arc, ...]:
         """The arcs that were hit."""

@@ -73,6 +73,7 @@ class CovcoreTracer:
         """
         self._tracer.start_tally(branches=self.trace_arcs, resume=self._is_resumed)
         self._is_resumed = True
+        self._has_data = True  # if there is none at the first flush, that is worth coverage.py's warning
         if self.should_start_context is not None or self._tracer.meet is not None:
             self._follow_frames()
 
@@ -143,6 +144,7 @@ class CovcoreTracer:
         """Say under which path the C tracer measures a file, on behalf of the frame that starts in it."""
         if filename.startswith(OURS):
             return None
+        self._has_data = True  # as it says at the start
         frame = sys._getframe(1)
         disposition = self.disposition(filename, frame)
         if disposition is None or not disposition.trace:
