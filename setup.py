@@ -22,7 +22,7 @@ for name, (compile_flags, link_flags) in SWITCHES.items():
 # Which sources speak to Python, by extension. The others are plain C, for both of the first two.
 FACES = {
     "_tracer": ["children", "ids", "keeping", "module", "monitoring", "registry", "running", "tallying", "tracer"],
-    "_reader": ["reader"],
+    "_reader": ["reader", "reader_shapes"],
     "_launch": ["launch"],
 }
 # What every interpreter runs at its start. From 3.18 on `import` lines in .pth files are ignored, and .start files (PEP 829)

@@ -159,7 +159,7 @@ def our_shard(job: tuple[Path, int]) -> None:
         bits = sum(1 << slots - 1 - slot for slot in chosen) << -slots % 8
         first_line = 1 + function * BLOCK.count("\n")
         code = union.add_code((files[file], first_line, f"work_{function}", "cpython-314", 0, 3, shape))
-        union.hits.add([(code, union.add_context("", test, ""), bits.to_bytes(slots + 7 >> 3))])
+        union.hits.add([(code, {bits.to_bytes(slots + 7 >> 3): [union.add_context("", test, "")]})])
     path.touch()
     write_file(str(path), union, ())
 

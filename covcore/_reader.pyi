@@ -31,7 +31,7 @@ class Recording(TypedDict):
     ]  # (path as the file system's bytes, SHA-256 of the normalised text or 32 zero bytes)
     codes: list[tuple[int, int, int, str, bytes]]  # (file id, first line, co_flags, qualified name, shape)
     contexts: list[tuple[str, str, str]]  # (static, test, phase); hits name them by index
-    hits: list[tuple[int, int, bytes]]  # (context index or -1 for the empty one, code id, bitmap over slots)
+    hits: list[dict[bytes, list[int]]]  # by code id: bitmap over slots -> indices of the contexts, -1 for the empty one
 
 type Site = tuple[int, int, int, int, int, int, int, int, int, int]
 # (source, left, right, left_block, right_block, kind, line, end_line, col, end_col)
@@ -50,6 +50,15 @@ def describe(code: CodeType) -> bytes:
 def starts(code: CodeType) -> tuple[tuple[tuple[int, int], ...], bool]:
     """What the tracer knows of a code object beyond its encoded shape: (offset, line) of each instruction at which a line begins, and
     whether LINE events leave instructions behind that stay instrumented for ever."""
+
+def encode_numbers(numbers: list[int]) -> str:
+    """Numbers as the database keeps them, JSON in ascending order.  Raises OverflowError if one takes more than 32 bits."""
+
+def decode_numbers(text: str) -> list[int]:
+    """Numbers that the database keeps: from 1 on, ascending.  Raises ValueError: what is malformed."""
+
+def shape_columns(shape: bytes) -> tuple[str, str]:
+    """The lines and the sites of a shape as the database keeps them, JSON.  Raises ValueError: what is malformed."""
 
 def decode_shape(shape: bytes) -> Shape:
     """Raises ValueError: what is malformed."""

@@ -4,171 +4,16 @@
 #include <Python.h>
 
 #include "hits.h"
+#include "reader_shapes.h"
 #include "recording.h"
 #include "sites.h"
 
-/* ---- shapes ---- */
-
-static PyObject *
-lines_tuple(const int32_t *lines, uint32_t n)
-{
-    PyObject *tuple = PyTuple_New((Py_ssize_t)n);
-
-    for (uint32_t i = 0; tuple != NULL && i < n; i++) {
-        PyObject *line = PyLong_FromLong(lines[i]);
-        if (line == NULL) {
-            Py_CLEAR(tuple);
-            break;
-        }
-        PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, line);
-    }
-    return tuple;
-}
-
-static PyObject *
-sites_tuple(const shape *s)
-{
-    PyObject *tuple = PyTuple_New((Py_ssize_t)s->n_sites);
-
-    for (uint32_t i = 0; tuple != NULL && i < s->n_sites; i++) {
-        const site *it = &s->sites[i];
-        PyObject *item = Py_BuildValue("IIIIIiiiii", it->source, it->left, it->right, it->left_block, it->right_block,
-                                       (int)it->kind, it->line, it->end_line, it->col, it->end_col);
-        if (item == NULL) {
-            Py_CLEAR(tuple);
-            break;
-        }
-        PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, item);
-    }
-    return tuple;
-}
-
-static PyObject *
-blocks_tuple(const shape *s)
-{
-    PyObject *tuple = PyTuple_New((Py_ssize_t)s->n_blocks);
-
-    for (uint32_t i = 0; tuple != NULL && i < s->n_blocks; i++) {
-        const block *it = &s->blocks[i];
-        PyObject *lines = lines_tuple(s->flow_lines + it->first_line_index, it->n_lines);
-        PyObject *item = lines == NULL ? NULL : Py_BuildValue("iIN", (int)it->end, it->target, lines);
-        if (item == NULL) {
-            Py_CLEAR(tuple);
-            break;
-        }
-        PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, item);
-    }
-    return tuple;
-}
-
-static PyObject *
-shape_error(const char *reason)
-{
-    if (strcmp(reason, "no memory") == 0) {
-        return PyErr_NoMemory();
-    }
-    return PyErr_Format(PyExc_ValueError, "malformed: %s", reason);
-}
-
-static PyObject *
-reader_decode_shape(PyObject *Py_UNUSED(module), PyObject *bytes)
-{
-    shape s;
-    const char *reason;
-
-    if (!PyBytes_Check(bytes)) {
-        return PyErr_Format(PyExc_TypeError, "a shape is bytes, not %T", bytes);
-    }
-    if (shape_decode(&s, (const uint8_t *)PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes), &reason) < 0) {
-        return shape_error(reason);
-    }
-    PyObject *lines = lines_tuple(s.lines, s.n_lines);
-    PyObject *sites = lines == NULL ? NULL : sites_tuple(&s);
-    PyObject *blocks = sites == NULL ? NULL : blocks_tuple(&s);
-    PyObject *result = blocks == NULL ? NULL : PyTuple_Pack(3, lines, sites, blocks);
-    Py_XDECREF(lines);
-    Py_XDECREF(sites);
-    Py_XDECREF(blocks);
-    shape_free(&s);
-    return result;
-}
-
-static PyObject *
-encoded(const shape *s)
-{
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)shape_encode(s, NULL, 0));
-
-    if (bytes != NULL) {
-        (void)shape_encode(s, (uint8_t *)PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
-    }
-    return bytes;
-}
-
-/* The shape of a code object: 0, or -1 with an exception. */
+/* Appends the item, which may be NULL with an exception set, and takes the reference. */
 static int
-build_shape(shape *out, PyObject *code)
+append(PyObject *list, PyObject *item)
 {
-    int result = -1;
-    PyObject *bytecode = PyCode_GetCode((PyCodeObject *)code);
-    PyObject *linetable = PyObject_GetAttrString(code, "co_linetable");
-
-    if (bytecode != NULL && linetable != NULL) {
-        const char *reason;
-        const shape_source source = {
-            .code = (const uint8_t *)PyBytes_AS_STRING(bytecode),
-            .n_code = (size_t)PyBytes_GET_SIZE(bytecode),
-            .linetable = (const uint8_t *)PyBytes_AS_STRING(linetable),
-            .n_linetable = (size_t)PyBytes_GET_SIZE(linetable),
-            .first_line = ((PyCodeObject *)code)->co_firstlineno,
-        };
-        result = shape_build(out, &source, &reason);
-        if (result < 0) {
-            (void)shape_error(reason);
-        }
-    }
-    Py_XDECREF(bytecode);
-    Py_XDECREF(linetable);
-    return result;
-}
-
-static PyObject *
-reader_describe(PyObject *Py_UNUSED(module), PyObject *code)
-{
-    shape s;
-
-    if (!PyCode_Check(code)) {
-        return PyErr_Format(PyExc_TypeError, "not a code object but %T", code);
-    }
-    if (build_shape(&s, code) < 0) {
-        return NULL;
-    }
-    PyObject *bytes = encoded(&s);
-    shape_free(&s);
-    return bytes;
-}
-
-static PyObject *
-reader_starts(PyObject *Py_UNUSED(module), PyObject *code)
-{
-    shape s;
-
-    if (!PyCode_Check(code)) {
-        return PyErr_Format(PyExc_TypeError, "not a code object but %T", code);
-    }
-    if (build_shape(&s, code) < 0) {
-        return NULL;
-    }
-    PyObject *tuple = PyTuple_New((Py_ssize_t)s.n_starts);
-    for (uint32_t i = 0; tuple != NULL && i < s.n_starts; i++) {
-        PyObject *item = Py_BuildValue("Ii", s.starts[i].offset, s.lines[s.starts[i].slot]);
-        if (item == NULL) {
-            Py_CLEAR(tuple);
-            break;
-        }
-        PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, item);
-    }
-    PyObject *result = tuple == NULL ? NULL : Py_BuildValue("NO", tuple, s.has_inline_targets ? Py_True : Py_False);
-    shape_free(&s);
+    const int result = item == NULL ? -1 : PyList_Append(list, item);
+    Py_XDECREF(item);
     return result;
 }
 
@@ -238,15 +83,6 @@ text(const char *bytes, size_t n_bytes)
         str = PyUnicode_DecodeUTF8(bytes, (Py_ssize_t)n_bytes, "replace");
     }
     return str;
-}
-
-/* Appends the item, which may be NULL with an exception set, and takes the reference. */
-static int
-append(PyObject *list, PyObject *item)
-{
-    const int result = item == NULL ? -1 : PyList_Append(list, item);
-    Py_XDECREF(item);
-    return result;
 }
 
 /* Ends the reading of what comes after; 1, so that it can be told from 0 and from -1 with an exception. */
@@ -477,21 +313,48 @@ take_segments(gathered *g, PyObject *segments)
     return 0;
 }
 
-static PyObject *
-hits_list(const hit_table *h)
+/* Notes in a dictionary of bitmaps that this is what was hit under a context. */
+static int
+add_hit(PyObject *contexts_of, PyObject *bits, PyObject *context)
 {
-    PyObject *list = PyList_New((Py_ssize_t)h->n_patterns);
+    PyObject *contexts = NULL;
+    const int found = bits == NULL || context == NULL ? -1 : PyDict_GetItemRef(contexts_of, bits, &contexts);
 
-    for (size_t i = 0; list != NULL && i < h->n_patterns; i++) {
-        const hit_pattern *it = &h->patterns[i];
-        const long long context = it->context == EMPTY_CONTEXT ? -1 : (long long)it->context;
-        PyObject *item = Py_BuildValue("LIy#", context, it->code, (const char *)h->bits + it->first_byte,
-                                       (Py_ssize_t)hits_bitmap_bytes(h, it->code));
-        if (item == NULL) {
+    if (found == 0) {
+        contexts = PyList_New(0);
+        if (contexts != NULL && PyDict_SetItem(contexts_of, bits, contexts) < 0) {
+            Py_CLEAR(contexts);
+        }
+    }
+    const int failed = contexts == NULL || PyList_Append(contexts, context) < 0;
+    Py_XDECREF(contexts);
+    Py_XDECREF(bits);
+    Py_XDECREF(context);
+    return failed ? -1 : 0;
+}
+
+/* For each code object: bitmap -> contexts.  Most tests run a function along one of few ways, so that bitmaps are few. */
+static PyObject *
+hits_by_code(const hit_table *h)
+{
+    PyObject *list = PyList_New((Py_ssize_t)h->n_codes);
+
+    for (size_t i = 0; list != NULL && i < h->n_codes; i++) {
+        PyObject *contexts_of = PyDict_New();
+        if (contexts_of == NULL) {
             Py_CLEAR(list);
             break;
         }
-        PyList_SET_ITEM(list, (Py_ssize_t)i, item);
+        PyList_SET_ITEM(list, (Py_ssize_t)i, contexts_of);
+    }
+    for (size_t i = 0; list != NULL && i < h->n_patterns; i++) {
+        const hit_pattern *it = &h->patterns[i];
+        PyObject *bits = PyBytes_FromStringAndSize((const char *)h->bits + it->first_byte,
+                                                   (Py_ssize_t)hits_bitmap_bytes(h, it->code));
+        PyObject *context = PyLong_FromLongLong(it->context == EMPTY_CONTEXT ? -1 : (long long)it->context);
+        if (add_hit(PyList_GET_ITEM(list, (Py_ssize_t)it->code), bits, context) < 0) {
+            Py_CLEAR(list);
+        }
     }
     return list;
 }
@@ -500,7 +363,7 @@ static PyObject *
 recording_dict(const gathered *g)
 {
     PyObject *owner = owner_dict(&g->owner);
-    PyObject *hits = owner == NULL ? NULL : hits_list(&g->hits);
+    PyObject *hits = owner == NULL ? NULL : hits_by_code(&g->hits);
 
     if (hits == NULL) {
         Py_XDECREF(owner);
@@ -553,6 +416,12 @@ PyDoc_STRVAR(describe_doc, "describe(code, /)\n--\n\n"
                            "The encoded shape of a code object of this interpreter.");
 PyDoc_STRVAR(starts_doc, "starts(code, /)\n--\n\n"
                          "What the tracer knows of a code object beyond its encoded shape.");
+PyDoc_STRVAR(encode_numbers_doc, "encode_numbers(numbers, /)\n--\n\n"
+                                 "Numbers as the database keeps them.");
+PyDoc_STRVAR(decode_numbers_doc, "decode_numbers(text, /)\n--\n\n"
+                                 "Numbers that the database keeps.");
+PyDoc_STRVAR(shape_columns_doc, "shape_columns(shape, /)\n--\n\n"
+                                "The lines and the sites of an encoded shape as the database keeps them.");
 PyDoc_STRVAR(decode_shape_doc, "decode_shape(shape, /)\n--\n\n"
                                "The lines, sites and blocks of an encoded shape.");
 
@@ -561,6 +430,9 @@ static PyMethodDef reader_methods[] = {
     {"read_recording", reader_read_recording, METH_O, read_recording_doc},
     {"describe", reader_describe, METH_O, describe_doc},
     {"starts", reader_starts, METH_O, starts_doc},
+    {"encode_numbers", reader_encode_numbers, METH_O, encode_numbers_doc},
+    {"decode_numbers", reader_decode_numbers, METH_O, decode_numbers_doc},
+    {"shape_columns", reader_shape_columns, METH_O, shape_columns_doc},
     {"decode_shape", reader_decode_shape, METH_O, decode_shape_doc},
     {NULL, NULL, 0, NULL},
 };

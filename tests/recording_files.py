@@ -6,7 +6,10 @@ import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from covcore import _reader
 from covcore._reader import decode_shape, describe
+from covcore.store.publish import write_file
+from covcore.store.union import Union
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 ANOTHER_BOOT = "00000000-0000-4000-8000-000000000000"  # whose processes are all dead
@@ -32,6 +35,16 @@ def shape_of(source: str = SOURCE, name: str = "choose") -> bytes:
 
 def line_slots(shape: bytes, *lines: int) -> list[int]:
     return [decode_shape(shape)[0].index(line) for line in lines]
+
+
+def hits_of(recording: _reader.Recording) -> list[tuple[int, int, bytes]]:
+    """What was hit: number of the code object, index of the context or -1 for the empty one, bitmap."""
+    return [
+        (number, context, bits)
+        for number, contexts_of in enumerate(recording["hits"])
+        for bits, contexts in contexts_of.items()
+        for context in contexts
+    ]
 
 
 def start_ticks(pid: int) -> int:
@@ -135,3 +148,13 @@ def simple(run_id: str = "a1", slots: Iterable[int] = (0, 1), path: str = "/src/
     recording = Recording(run_id, **other)  # type: ignore[arg-type]
     recording.hit(recording.code(recording.file(path), shape_of()), slots)
     return recording
+
+
+def database_of(path: Path, *recordings: Recording) -> Path:
+    """Write a database with what these processes recorded."""
+    union = Union()
+    for recording in recordings:
+        union.add_recording(_reader.read_recording([recording.segment()]))
+    path.write_bytes(b"")
+    write_file(str(path), union, ())
+    return path

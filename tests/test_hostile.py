@@ -23,7 +23,7 @@ from conftest import Place
 from forging import forge
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recording_files import CODE, Recording, shape_of, simple
+from recording_files import CODE, Recording, database_of, shape_of, simple
 
 from covcore._reader import read_recording
 from covcore.errors import CovcoreError
@@ -35,15 +35,6 @@ from covcore.store.union import Union
 
 SECONDS = 1.0  # to be refused in
 MEGABYTES = 100  # of memory, the interpreter's own included
-
-
-def database_of(path: Path, *recordings: Recording) -> Path:
-    union = Union()
-    for recording in recordings:
-        union.add_recording(read_recording([recording.segment()]))
-    path.write_bytes(b"")
-    write_file(str(path), union, ())
-    return path
 
 
 def several() -> Recording:
@@ -200,7 +191,7 @@ def test_schemas_that_are_not_ours(tmp_path: Path, limited: Limited, statement: 
     limited.refusal(path)
 
 
-@pytest.mark.parametrize("table", ["hit", "code", "file", "context", "run", "process", "meta"])
+@pytest.mark.parametrize("table", ["pattern", "code", "file", "context", "run", "process", "meta"])
 def test_a_table_that_is_an_endless_view(tmp_path: Path, limited: Limited, table: str) -> None:
     path = database_of(tmp_path / "data", several())
     view = f"CREATE VIEW {table} AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS code FROM n"
@@ -362,7 +353,7 @@ COLUMNS = [
     ("file", "id"), ("file", "path"), ("file", "hash"), ("file", "recorded"), ("code", "file"), ("code", "first_line"),
     ("code", "qualname"), ("code", "tag"), ("code", "optimize"), ("code", "flags"), ("code", "shape"),
     ("context", "static"), ("context", "test"), ("context", "phase"), ("pattern", "code"), ("pattern", "bits"),
-    ("hit", "pattern"), ("hit", "context"), ("meta", "key"), ("meta", "value"),
+    ("pattern", "contexts"), ("meta", "key"), ("meta", "value"),
 ]  # fmt: skip
 
 

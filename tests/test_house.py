@@ -11,7 +11,19 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = ["store", "analysis", "report", "html"]  # left to right
 FOUNDATION = {"_reader", "_tracer", "_launch", "errors", "globs", "config", "__init__"}  # on which each room may stand
-PLAIN_C = ["arcs", "crc32", "sha256", "shape", "sites", "locations", "recording", "recording_read", "hits", "tally"]
+PLAIN_C = [
+    "arcs",
+    "crc32",
+    "sha256",
+    "shape",
+    "sites",
+    "locations",
+    "recording",
+    "recording_read",
+    "hits",
+    "tally",
+    "columns",
+]
 
 
 def covcore_imports(path: Path, *, late: bool = True) -> set[str]:

@@ -20,6 +20,7 @@ from recording_files import (
     STOPPED,
     SWITCH,
     Recording,
+    hits_of,
     shape_of,
     simple,
 )
@@ -66,7 +67,7 @@ def test_all_that_a_recording_says() -> None:
         "files": [(b"/src/one.py", b"1" * 32), (b"/src/\xff.py", bytes(32))],
         "codes": [(0, 3, 0x43, "f", SHAPE), (1, -1, 3, "<locals>.\udcff", SHAPE)],
         "contexts": [("static", "tests/test_a.py::test_b[\u2028]", "call")],
-        "hits": [(-1, 0, bits(0, 2)), (0, 1, bits(N_SLOTS - 1))],
+        "hits": [{bits(0, 2): [-1]}, {bits(N_SLOTS - 1): [0]}],
     }
 
 
@@ -84,13 +85,13 @@ def test_hits_are_gathered_by_context_and_code() -> None:
     recording.hit(codes[1], [5])
     recording.context("C")
     recording.hit(codes[0], [0])
+    recording.context("D")
+    recording.hit(codes[0], [0])
 
     assert read(recording)["hits"] == [
-        (0, 0, bits(0, 3, 4)),
-        (0, 2, bits(1, 2)),
-        (1, 0, bits(0, 3)),
-        (0, 1, bits(5)),
-        (2, 0, bits(0)),
+        {bits(0, 3, 4): [0], bits(0, 3): [1], bits(0): [2, 3]},
+        {bits(5): [0]},
+        {bits(1, 2): [0]},
     ]
 
 
@@ -107,14 +108,16 @@ def test_many_contexts_and_codes_keep_apart() -> None:
         recording.hit(code, [slot])
         expected.setdefault((context, code), set()).add(slot)
 
-    assert read(recording)["hits"] == [(*key, bits(*slots)) for key, slots in expected.items()]
+    assert set(hits_of(read(recording))) == {
+        (code, context, bits(*slots)) for (context, code), slots in expected.items()
+    }
 
 
 def test_what_fits_no_slot_counts_as_an_arc_but_not_as_a_hit() -> None:
     recording = simple(slots=[NO_SLOT, 1, NO_SLOT])
 
     assert read(recording)["problem"] is None
-    assert read(recording)["hits"] == [(-1, 0, bits(1))]
+    assert read(recording)["hits"] == [{bits(1): [-1]}]
 
 
 def test_text_that_is_not_utf_8_stays_readable() -> None:
@@ -153,20 +156,20 @@ def in_segments(*ends: int) -> list[bytes]:
 def test_a_recording_goes_on_in_the_next_segment() -> None:
     found = _reader.read_recording(in_segments(CONTINUED, CONTINUED, OPEN))
 
-    assert (found["end"], found["problem"], found["hits"]) == (OPEN, None, [(-1, 0, bits(1, 2))])
+    assert (found["end"], found["problem"], found["hits"]) == (OPEN, None, [{bits(1, 2): [-1]}])
 
 
 def test_a_segment_is_missing_at_the_end() -> None:
     found = _reader.read_recording(in_segments(CONTINUED, CONTINUED, OPEN)[:2])
 
-    assert (found["end"], found["problem"], found["hits"]) == (CONTINUED, "segment 2 is missing", [(-1, 0, bits(1))])
+    assert (found["end"], found["problem"], found["hits"]) == (CONTINUED, "segment 2 is missing", [{bits(1): [-1]}])
 
 
 def test_a_segment_is_missing_in_the_middle() -> None:
     first, _, last = in_segments(CONTINUED, CONTINUED, FINISHED)
     found = _reader.read_recording([first, last])
 
-    assert (found["problem"], found["hits"]) == ("segment 1: not the segment that belongs here", [])
+    assert (found["problem"], found["hits"]) == ("segment 1: not the segment that belongs here", [{}])
 
 
 def test_a_segment_of_another_process() -> None:
@@ -225,7 +228,7 @@ def wrong(kind: int, payload: bytes, argument: int | None = None) -> str | None:
     recording.hit(0, [2])
     found = read(recording)
 
-    assert found["hits"] == [(-1, 0, bits(1))]
+    assert found["hits"] == [{bits(1): [-1]}]
     assert found["contexts"] == [("A", "", "")]
     return found["problem"]
 
@@ -264,8 +267,8 @@ def more(after: str, n: int) -> _reader.Recording:
 
 
 def test_more_arcs() -> None:
-    assert more("arc", 2)["hits"] == [(-1, 0, bits(0, 1, 2, 3))]
-    assert more("arc", N_SLOTS - 2)["hits"] == [(-1, 0, bits(*range(N_SLOTS)))]
+    assert more("arc", 2)["hits"] == [{bits(0, 1, 2, 3): [-1]}]
+    assert more("arc", N_SLOTS - 2)["hits"] == [{bits(*range(N_SLOTS)): [-1]}]
 
 
 def test_slots_are_of_the_last_arcs_code_object() -> None:
@@ -277,11 +280,11 @@ def test_slots_are_of_the_last_arcs_code_object() -> None:
     recording.add(HIT, b"", 0)
     recording.add(SLOT, b"", 3)
     recording.add(MORE, b"", 2)
-    assert read(recording)["hits"] == [(-1, 0, bits(0)), (-1, 1, bits(1, 3, 4, 5))]
+    assert read(recording)["hits"] == [{bits(0): [-1]}, {bits(1, 3, 4, 5): [-1]}]
 
 
 def test_more_hits() -> None:
-    assert more("hit", 1)["hits"] == [(-1, 0, bits(0, 1, 2)), (0, 0, bits(1, 2))]
+    assert more("hit", 1)["hits"] == [{bits(0, 1, 2): [-1], bits(1, 2): [0]}]
 
 
 @pytest.mark.parametrize(
@@ -350,8 +353,8 @@ def test_damaged_anywhere() -> None:
         except ValueError:
             assert at < 512
         else:
-            assert all(-1 <= context < len(found["contexts"]) for context, _, _ in found["hits"])
-            assert all(len(bitmap) == N_BYTES for _, _, bitmap in found["hits"])
+            assert all(-1 <= context < len(found["contexts"]) for _, context, _ in hits_of(found))
+            assert all(len(bitmap) == N_BYTES for _, _, bitmap in hits_of(found))
         segment[at] = before
 
 

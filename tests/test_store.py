@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 from recording_files import Recording, line_slots, shape_of, simple
 
-from covcore._reader import decode_shape, read_recording
+from covcore._reader import decode_numbers, decode_shape, encode_numbers, read_recording
 from covcore.errors import CovcoreError
 from covcore.store import schema
 from covcore.store.database import Database, SourceFile
 from covcore.store.loading import load
 from covcore.store.publish import publish_run, write_file
 from covcore.store.seal import write_seal
-from covcore.store.shapes import flags, json_text
+from covcore.store.shapes import flags
 from covcore.store.union import Union
 
 
@@ -149,10 +149,16 @@ def test_names_of_any_bytes(tmp_path: Path) -> None:
         assert database.contexts()[2] == ("\\ud800", "t[\0'\"]", "\x1b")
 
 
-def test_text_of_shapes() -> None:
-    assert json_text(()) == "[]"
-    assert json_text((1,)) == "[1]"
-    assert json_text(((1, -2), (3,), ())) == "[[1,-2],[3],[]]"
+def test_numbers_in_columns() -> None:
+    assert encode_numbers([]) == "[]"
+    assert encode_numbers([30, 2, 4294967295]) == "[2,30,4294967295]"
+    assert decode_numbers("[2,30,4294967295]") == [2, 30, 4294967295]
+    for text in "[]", "[0]", "[2,1]", "[1, 2]", "[1,2]\0", "[4294967296]", "[é]":
+        with pytest.raises(ValueError, match="malformed"):
+            decode_numbers(text)
+    for numbers in [-1], [2**32]:
+        with pytest.raises((OverflowError, ValueError)):
+            encode_numbers(numbers)
 
 
 # ---- in any order
@@ -247,7 +253,7 @@ def test_the_schema_changes_with_its_version() -> None:
     """Whoever changes a table raises VERSION: a database is known by the text of its schema."""
     text = "\n".join(schema.TABLES + schema.VIEWS + schema.INDEXES)
 
-    assert (schema.VERSION, hashlib.sha256(text.encode()).hexdigest()[:16]) == (1, "de8e6827a11c49c8")
+    assert (schema.VERSION, hashlib.sha256(text.encode()).hexdigest()[:16]) == (2, "db3630d11e91d980")
 
 
 # ---- files that are not, or no longer, ours
@@ -310,19 +316,19 @@ def test_an_unreadable_file(tmp_path: Path) -> None:
 
 def test_a_newer_schema(tmp_path: Path) -> None:
     data = published(tmp_path, simple())
-    spoil(data, "PRAGMA user_version = 2")
-    assert refusal(data) == f"{data} was written by a newer covcore (schema 2, not 1): upgrade covcore"
+    spoil(data, "PRAGMA user_version = 3")
+    assert refusal(data) == f"{data} was written by a newer covcore (schema 3, not 2): upgrade covcore"
 
 
 @pytest.mark.parametrize(
     "statement",
     [
-        "DROP TABLE hit",
+        "DROP TABLE pattern",
         "CREATE TABLE extra (x)",
         "CREATE TRIGGER t AFTER INSERT ON file BEGIN DELETE FROM file; END",
         "DROP VIEW line",
-        "UPDATE sqlite_schema SET sql = 'CREATE VIEW hit AS SELECT 1 AS pattern, 1 AS context', type = 'view', rootpage = 0"
-        " WHERE name = 'hit'",
+        "UPDATE sqlite_schema SET type = 'view', rootpage = 0, name = 'pattern', tbl_name = 'pattern',"
+        " sql = 'CREATE VIEW pattern AS SELECT 1 AS id, 1 AS code, x''80'' AS bits, ''[1]'' AS contexts' WHERE name = 'pattern'",
         "UPDATE sqlite_schema SET sql = sql || ' ' WHERE name = 'file'",
         "PRAGMA user_version = 0",
         "UPDATE file SET hash = 'x'",
@@ -338,7 +344,9 @@ def test_a_newer_schema(tmp_path: Path) -> None:
         "UPDATE process SET run = 99",
         "UPDATE setting SET run = 99",
         "UPDATE context SET test = x'00'",
-        "UPDATE hit SET context = 99",
+        "UPDATE pattern SET contexts = '[99]'",
+        "UPDATE pattern SET contexts = '[1,1]'",
+        "UPDATE pattern SET contexts = x'5b315d'",
     ],
 )
 def test_what_does_not_fit(tmp_path: Path, statement: str) -> None:

@@ -606,7 +606,7 @@ from covcore import _reader
 ends = []
 for path in sorted(Path(folder).iterdir()):
     recording = _reader.read_recording([path.read_bytes()])
-    ends.append((recording["owner"]["pid"] == os.getpid(), recording["end"], recording["problem"], len(recording["hits"])))
+    ends.append((recording["owner"]["pid"] == os.getpid(), recording["end"], recording["problem"], sum(map(len, recording["hits"]))))
 print(status, sorted(ends))
 """
     )

@@ -80,6 +80,8 @@ class Covcore:
 
 def read_recording(folder: str, lines: Observation, arcs: Observation) -> None:
     """Add what the recordings of a folder say to two observations."""
+    from recording_files import hits_of
+
     from covcore import _reader
 
     stems = {name.rpartition(".")[0] for name in os.listdir(folder)}
@@ -90,7 +92,7 @@ def read_recording(folder: str, lines: Observation, arcs: Observation) -> None:
         recording = _reader.read_recording([Path(folder, name).read_bytes() for name in names])
         assert recording["problem"] is None, recording["problem"]
         shapes = [_reader.decode_shape(code[4]) for code in recording["codes"]]
-        for context, code_id, bits in recording["hits"]:
+        for code_id, context, bits in hits_of(recording):
             test = recording["contexts"][context][1] if context >= 0 else ""
             _, first_line, _, qualname, _ = recording["codes"][code_id]
             where = f"{qualname}:{first_line}"

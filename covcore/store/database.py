@@ -7,7 +7,7 @@ beside it counts.
 import _sqlite3 as sqlite3  # the sqlite3 package adds adapters of dates that take longer to import than all of this
 import os
 
-from covcore._reader import decode_shape
+from covcore._reader import decode_numbers, decode_shape
 from covcore.errors import CovcoreError
 from covcore.store.collecting import Paused
 from covcore.store.header import check_header
@@ -269,21 +269,13 @@ class Database:
                     parameters=file[:1],
                 )
             }
-            contexts: dict[int, list[int]] = {}
-            for pattern, code, bits in self._rows(
-                "SELECT pattern.id, code, bits FROM code JOIN pattern ON code = code.id WHERE file = ?",
-                *(int, int, bytes),
+            for code, bits, contexts in self._rows(
+                "SELECT code, bits, contexts FROM code JOIN pattern ON code = code.id WHERE file = ?",
+                *(int, bytes, str),
                 parameters=file[:1],
             ):
                 check_bits(bits, codes[code].shape)
-                codes[code].patterns.append((bits, contexts.setdefault(pattern, [])))
-            for pattern, context in self._rows(
-                "SELECT pattern, context FROM code JOIN pattern ON code = code.id JOIN hit ON pattern = pattern.id"
-                " WHERE file = ?",
-                *(int, int),
-                parameters=file[:1],
-            ):
-                contexts[pattern].append(context)
+                codes[code].patterns.append((bits, decode_numbers(contexts)))
             return file[1], list(codes.values())
 
     def is_file(self) -> bool:
@@ -316,12 +308,11 @@ class Database:
 
     def _hits(self, codes: dict[int, int], contexts: dict[int, int], n_bytes: dict[int, int]) -> Iterator[Hit]:
         """What was hit, with the numbers that a union gives to code objects and contexts; n_bytes: of their bitmaps."""
-        query = "SELECT code, context, bits FROM hit JOIN pattern ON pattern.id = pattern"
-        for code, context, bits in self._rows(query, int, int, bytes):
+        for code, bits, ids in self._rows("SELECT code, bits, contexts FROM pattern", int, bytes, str):
             number = codes[code]
             if len(bits) != n_bytes[number]:
                 raise ValueError("a bitmap of the wrong length")
-            yield number, contexts[context], bits
+            yield number, {bits: [contexts[id] for id in decode_numbers(ids)]}
 
     def _codes(self) -> Iterator[tuple[Any, ...]]:
         return self._rows(
@@ -331,14 +322,14 @@ class Database:
 
     def _bits(self, contexts: Iterable[int] | None) -> dict[int, bytes]:
         """What was hit of each code object, by id."""
-        chosen = None
-        if contexts is not None:
-            asked = set(contexts)
-            hits = self._rows("SELECT pattern, context FROM hit", int, int)
-            chosen = {pattern for pattern, context in hits if context in asked}
         bits_of: dict[int, bytes] = {}
-        for id, code, bits in self._rows("SELECT id, code, bits FROM pattern", int, int, bytes):
-            if chosen is None or id in chosen:
+        asked = set(contexts) if contexts is not None else None
+        if asked is None:
+            patterns = self._rows("SELECT code, bits, '' FROM pattern", int, bytes, str)
+        else:
+            patterns = self._rows("SELECT code, bits, contexts FROM pattern", int, bytes, str)
+        for code, bits, ids in patterns:
+            if asked is None or not asked.isdisjoint(decode_numbers(ids)):
                 known = bits_of.get(code)
                 bits_of[code] = either(known, bits) if known else bits
         return bits_of

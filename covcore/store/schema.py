@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from _sqlite3 import Connection
 
 APPLICATION_ID = 0x43565243  # "CVRC"
-VERSION = 1
+VERSION = 2
 
 TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -33,12 +33,10 @@ CREATE TABLE code (
     shape BLOB NOT NULL, lines TEXT NOT NULL, sites TEXT NOT NULL
 )""",
     "CREATE TABLE context (id INTEGER PRIMARY KEY, static TEXT NOT NULL, test TEXT NOT NULL, phase TEXT NOT NULL)",
-    "CREATE TABLE pattern (id INTEGER PRIMARY KEY, code INTEGER NOT NULL REFERENCES code, bits BLOB NOT NULL)",
     """\
-CREATE TABLE hit (
-    pattern INTEGER NOT NULL REFERENCES pattern, context INTEGER NOT NULL REFERENCES context,
-    PRIMARY KEY (pattern, context)
-) WITHOUT ROWID""",
+CREATE TABLE pattern (
+    id INTEGER PRIMARY KEY, code INTEGER NOT NULL REFERENCES code, bits BLOB NOT NULL, contexts TEXT NOT NULL
+)""",
 )
 
 INDEXES = (
@@ -74,6 +72,10 @@ _LINE_COLUMNS = "line.value AS line, code.qualname, code.id AS code, line.key AS
 
 # For people: nothing of ours reads them.
 VIEWS = (
+    """\
+CREATE VIEW hit AS
+SELECT pattern.id AS pattern, context.value AS context
+FROM pattern JOIN json_each(pattern.contexts) AS context""",
     f"""\
 CREATE VIEW line AS
 SELECT file.path, {_LINE_COLUMNS},
@@ -84,7 +86,7 @@ CREATE VIEW line_hit AS
 SELECT file.path, {_LINE_COLUMNS}, context.static, context.test, context.phase
 FROM pattern JOIN code ON code.id = pattern.code JOIN file ON file.id = code.file
     JOIN json_each(code.lines) AS line ON {_bit("line.key")}
-    JOIN hit ON hit.pattern = pattern.id JOIN context ON context.id = hit.context""",
+    JOIN json_each(pattern.contexts) AS ran JOIN context ON context.id = ran.value""",
     f"""\
 CREATE VIEW arc AS
 SELECT file.path,
@@ -98,7 +100,7 @@ SELECT file.path,
     context.static, context.test, context.phase
 FROM pattern JOIN code ON code.id = pattern.code JOIN file ON file.id = code.file
     JOIN json_each(code.sites) AS site JOIN {_ARMS} AS arm ON {_bit(_ARM_SLOT)}
-    JOIN hit ON hit.pattern = pattern.id JOIN context ON context.id = hit.context""",
+    JOIN json_each(pattern.contexts) AS ran JOIN context ON context.id = ran.value""",
 )
 
 

@@ -1,14 +1,8 @@
-"""The text of shapes, for plain SQL, and their bitmaps."""
+"""The bitmaps of shapes."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from covcore._reader import Shape
-
-
-def json_text(numbers: object) -> str:
-    """JSON of nested tuples of integers; several times as fast as the json module, which need not be imported."""
-    text = repr(numbers).replace(" ", "").replace(",)", ")")
-    return text.replace("(", "[").replace(")", "]")
 
 
 def n_slots(shape: Shape) -> int:

@@ -5,11 +5,11 @@ where SQLITE_TMPDIR or TMPDIR say, else in /var/tmp.  What fits into the cache i
 """
 
 import _sqlite3 as sqlite3
+from array import array
 from itertools import islice
 
 from covcore.errors import CovcoreError
-from covcore.store.shapes import either
-from covcore.store.union import Hits
+from covcore.store.union import Hits, Patterns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Spool(Hits):
         for statement in (
             "PRAGMA journal_mode = OFF",
             f"PRAGMA cache_size = -{CACHE}",
-            "CREATE TABLE hit (code INTEGER, context INTEGER, bits BLOB)",
+            "CREATE TABLE hit (code INTEGER, bits BLOB, contexts BLOB)",
             "BEGIN",
         ):
             self.connection.execute(statement)
@@ -46,8 +46,12 @@ class Spool(Hits):
         self.connection.close()
 
     def add(self, hits: Iterable[Hit]) -> None:
-        hits = iter(hits)
-        while batch := list(islice(hits, BATCH)):  # errors of where they come from are not ours
+        rows = (
+            (code, bits, array("I", contexts).tobytes())
+            for code, contexts_of in hits
+            for bits, contexts in contexts_of.items()
+        )
+        while batch := list(islice(rows, BATCH)):  # errors of where they come from are not ours
             with Writing():
                 self.connection.executemany("INSERT INTO hit VALUES (?, ?, ?)", batch)
 
@@ -61,24 +65,17 @@ class Spool(Hits):
         with Writing():
             self.connection.execute("DELETE FROM hit WHERE rowid > ?", (mark,))
 
-    def of(self, code: int) -> Iterable[tuple[int, bytes]]:
+    def of(self, code: int) -> dict[bytes, list[int]]:
+        patterns = Patterns({})
         with Writing():
             if not self.is_sorted:
-                self.connection.execute("CREATE INDEX by_code ON hit (code, context, bits)")
+                self.connection.execute("CREATE INDEX by_code ON hit (code, bits, contexts)")
                 self.is_sorted = True
-            rows = self.connection.execute(
-                "SELECT context, bits FROM hit INDEXED BY by_code WHERE code = ? ORDER BY context", (code,)
-            )
-            last, known = -1, b""
-            for context, bits in rows:
-                if context == last:
-                    known = either(known, bits)
-                    continue
-                if last >= 0:
-                    yield last, known
-                last, known = context, bits
-            if last >= 0:
-                yield last, known
+            for bits, contexts in self.connection.execute(
+                "SELECT bits, contexts FROM hit INDEXED BY by_code WHERE code = ?", (code,)
+            ):
+                patterns.add({bits: array("I", contexts).tolist()})
+        return patterns.unique()
 
 
 class Writing:

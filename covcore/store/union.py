@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 type CodeKey = tuple[
     int, int, str, str, int, int, bytes
 ]  # revision, first line, qualified name, tag, optimize, flags, shape
-type Hit = tuple[int, int, bytes]  # number of a code object, number of a context, bitmap
+type Hit = tuple[
+    int, dict[bytes, list[int]]
+]  # number of a code object; bitmap -> the contexts in which just that was hit
 type Context = tuple[str, str, str]  # static, test, phase
 
 UNKNOWN_HASH = bytes(32)  # of a source that could not be read
@@ -34,20 +36,52 @@ class Hits:
     """Which slots of which code object were hit under which contexts, in memory (covcore/store/spool.py: on disk)."""
 
     def __init__(self) -> None:
-        self.patterns: dict[int, dict[int, bytes]] = {}
+        self.patterns: dict[int, Patterns] = {}
 
     def add(self, hits: Iterable[Hit]) -> None:
-        for code, context, bits in hits:
-            patterns = self.patterns.setdefault(code, {})
-            known = patterns.get(context)
-            if known is None:
-                patterns[context] = bits
-            elif known != bits:
-                patterns[context] = either(known, bits)
+        """Add what was hit.  The dictionaries are ours from then on."""
+        for code, contexts_of in hits:
+            known = self.patterns.get(code)
+            if known:
+                known.add(contexts_of)
+            else:
+                self.patterns[code] = Patterns(contexts_of)
 
-    def of(self, code: int) -> Iterable[tuple[int, bytes]]:
-        """Contexts of a code object, each once, and what was hit under each."""
-        return self.patterns.get(code, {}).items()
+    def of(self, code: int) -> dict[bytes, list[int]]:
+        """What was hit of a code object: bitmap -> the contexts in which just that was; each context once."""
+        patterns = self.patterns.get(code)
+        return patterns.unique() if patterns else {}
+
+
+class Patterns:
+    """What was hit of one code object: bitmap -> contexts.  A context may be under several bitmaps for a while."""
+
+    __slots__ = ("contexts_of", "most")
+
+    def __init__(self, contexts_of: dict[bytes, list[int]]) -> None:
+        self.contexts_of = contexts_of
+        self.most = 100 + len(contexts_of)  # bitmaps: with more, many may be of contexts that others have, too
+
+    def add(self, contexts_of: dict[bytes, list[int]]) -> None:
+        for bits, contexts in contexts_of.items():
+            known = self.contexts_of.setdefault(bits, contexts)
+            if known is not contexts:
+                known += contexts
+        if len(self.contexts_of) > self.most:
+            self.most = 100 + 2 * len(self.unique())
+
+    def unique(self) -> dict[bytes, list[int]]:
+        """Have each context once, under the bitmap of all that was hit in it.  Returns bitmap -> contexts."""
+        if len(set().union(*self.contexts_of.values())) < sum(map(len, self.contexts_of.values())):
+            bits_of: dict[int, bytes] = {}
+            for bits, contexts in self.contexts_of.items():
+                for context in contexts:
+                    known = bits_of.get(context, bits)
+                    bits_of[context] = bits if known == bits else either(known, bits)
+            self.contexts_of = {}
+            for context, bits in bits_of.items():
+                self.contexts_of.setdefault(bits, []).append(context)
+        return self.contexts_of
 
 
 class Union:
@@ -119,7 +153,10 @@ class Union:
         ]
         contexts = [self.add_context(static, test, phase) for static, test, phase in recording["contexts"]]
         contexts.append(0)  # index -1: the empty one
-        self.hits.add((codes[code], contexts[context], bits) for context, code, bits in recording["hits"])
+        self.hits.add(
+            (code, {bits: [contexts[index] for index in indices] for bits, indices in indices_of.items()})
+            for code, indices_of in zip(codes, recording["hits"], strict=True)
+        )
         return process
 
     def add_run(self, run_id: str, started: int, settings: Settings) -> None:

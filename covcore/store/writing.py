@@ -3,10 +3,9 @@
 The same union gives the same bytes: every table is filled in the order of what its rows say, and ids follow that order.
 """
 
-from covcore._reader import decode_shape
+from covcore._reader import encode_numbers, shape_columns
 from covcore.store import schema
 from covcore.store.seal import LABEL, UNSEALED
-from covcore.store.shapes import json_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     type Rows = list[tuple[object, ...]]
 
-BATCH = 50_000  # rows kept in memory before they are inserted
+BATCH = 10_000  # rows kept in memory before they are inserted
 N_COLUMNS = {
     "meta": 2,
     "run": 3,
@@ -26,8 +25,7 @@ N_COLUMNS = {
     "file": 4,
     "code": 10,
     "context": 4,
-    "pattern": 3,
-    "hit": 2,
+    "pattern": 4,
 }
 
 
@@ -106,10 +104,9 @@ def write_contexts(connection: Connection, written: Written, union: Union) -> li
 
 
 def write_files(connection: Connection, written: Written, union: Union, context_ids: list[int]) -> None:
-    """Fill file, code, pattern and hit."""
+    """Fill file, code and pattern."""
     codes: Rows = []
     patterns: Rows = []
-    hits: Rows = []
     code_id = pattern_id = 0
     newest = union.newest()
     codes_of = union.codes_of_revisions()
@@ -125,27 +122,24 @@ def write_files(connection: Connection, written: Written, union: Union, context_
     for file_id, (_, revision) in enumerate(newest.values(), 1):
         for key, number in codes_of[revision]:
             try:
-                lines, sites, _ = decode_shape(key[-1])
+                columns = shape_columns(key[-1])
             except ValueError:  # a forgery: reading a recording checks but the counts
                 written.n_malformed += 1
                 continue
             code_id += 1
-            codes.append((code_id, file_id, *key[1:], json_text(lines), json_text(sites)))
-            contexts_of: dict[bytes, list[int]] = {}
-            for context, bits in union.hits.of(number):
-                contexts_of.setdefault(bits, []).append(context_ids[context])
-            for bits in sorted(contexts_of):
+            codes.append((code_id, file_id, *key[1:], *columns))
+            for bits, contexts in sorted(union.hits.of(number).items()):
                 pattern_id += 1
-                patterns.append((pattern_id, code_id, bits))
-                hits.extend((pattern_id, context) for context in sorted(contexts_of[bits]))
-            if len(codes) + len(hits) > BATCH:
-                insert_all(connection, written, codes, patterns, hits)
-    insert_all(connection, written, codes, patterns, hits)
+                ids = encode_numbers([context_ids[context] for context in contexts])
+                patterns.append((pattern_id, code_id, bits, ids))
+            if len(codes) + len(patterns) > BATCH:
+                insert_all(connection, written, codes, patterns)
+    insert_all(connection, written, codes, patterns)
 
 
-def insert_all(connection: Connection, written: Written, codes: Rows, patterns: Rows, hits: Rows) -> None:
-    """Insert code objects and what belongs to them, and empty the lists."""
-    for table, rows in ("code", codes), ("pattern", patterns), ("hit", hits):
+def insert_all(connection: Connection, written: Written, codes: Rows, patterns: Rows) -> None:
+    """Insert code objects and what was hit of them, and empty the lists."""
+    for table, rows in ("code", codes), ("pattern", patterns):
         insert(connection, written, table, rows)
         rows.clear()
 

@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from recording_files import hits_of
+
 from covcore import _reader, _tracer
 from covcore.analysis.codes import recorded
 from covcore.analysis.exclusions import Rules
@@ -43,7 +45,7 @@ def told(recording: _reader.Recording) -> dict[str, Any]:
     arms: Observed = {}
     shapes = [_reader.decode_shape(code[4]) for code in recording["codes"]]
     names = [f"{code[3]}:{code[1]}" for code in recording["codes"]]
-    for context, code_id, bits in recording["hits"]:
+    for code_id, context, bits in hits_of(recording):
         label = recording["contexts"][context][1] if context >= 0 else ""
         code_lines, sites, _ = shapes[code_id]
         for slot, flag in enumerate(flags(bits)[: len(code_lines) + 2 * len(sites)]):
@@ -61,7 +63,7 @@ def told(recording: _reader.Recording) -> dict[str, Any]:
 def reported(recording: _reader.Recording, text: str) -> dict[str, Any]:
     """Statements that ran, and branches with those that were taken, as a report of the recording has them."""
     bits: dict[int, bytes] = {}
-    for _, code_id, hit in recording["hits"]:
+    for code_id, _, hit in hits_of(recording):
         bits[code_id] = either(bits[code_id], hit) if code_id in bits else hit
     ran = [
         recorded(qualname, first_line, _reader.decode_shape(shape), bits[number])

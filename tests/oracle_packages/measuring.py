@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import coverage
+from recording_files import hits_of
 
 from covcore import _reader
 from covcore.analysis.codes import Code, recorded
@@ -117,7 +118,7 @@ def codes_in(folder: Path) -> dict[Path, list[Code]]:
         recording = _reader.read_recording([path.read_bytes() for path in paths])
         if recording["end"] == FINISHED:
             assert recording["problem"] is None, recording["problem"]
-            for _, number, bits in recording["hits"]:
+            for number, _, bits in hits_of(recording):
                 file, first_line, _, qualname, shape = recording["codes"][number]
                 code = recorded(qualname, first_line, _reader.decode_shape(shape), bits)
                 found.setdefault(Path(os.fsdecode(recording["files"][file][0])), []).append(code)
