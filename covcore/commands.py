@@ -241,12 +241,14 @@ examples:
   covcore html                               into htmlcov/
   covcore html -d build/coverage --title="parcels, main"
   covcore html --include="src/*" --skip-covered
+  covcore html --single-file coverage.html   all pages in one file, to send or to keep
   covcore html --no-contexts                 without the tests: half the size
 """,
         _html,
     )
     flag = parser.add_argument
     flag("-d", "--directory", metavar="DIR", default="htmlcov", help="the folder to write; default: htmlcov")
+    flag("--single-file", metavar="FILE", help='write one file in place of the folder; "-": standard output')
     flag("--title", metavar="TEXT", default="Coverage report", help="default: %(default)s")
     flag("--no-contexts", dest="with_tests", action="store_false", help="leave out which tests ran what")
     flag("-q", "--quiet", action="store_true", help="do not print where the report is")

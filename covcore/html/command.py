@@ -9,7 +9,8 @@ from typing import Protocol
 from covcore.analysis.exclusions import Rules
 from covcore.html.folder import write_folder
 from covcore.html.report import Choice, Report
-from covcore.report import results, thresholds
+from covcore.html.single import single_file
+from covcore.report import output, results, thresholds
 from covcore.report.results import Results
 from covcore.store.database import Database
 from covcore.store.loading import load
@@ -22,6 +23,7 @@ class Options(results.Options, Protocol):
     """What the command line says; see `covcore html --help`."""
 
     directory: str
+    single_file: str | None
     title: str
     with_tests: bool
     quiet: bool
@@ -39,7 +41,7 @@ def html_command(options: Options) -> int:
     with load(options.data) as database:
         found = results.analysed(database, options)
         path = write_report(found, database, options)
-    if not options.quiet:
+    if not options.quiet and path != output.STANDARD_OUTPUT:
         print(path)
     return thresholds.check(found, options.fail_under, options.precision)
 
@@ -49,6 +51,9 @@ def write_report(found: Results, database: Database, options: Options) -> str:
     choice = Choice(options.title, options.precision, options.with_tests)
     report = Report(found, found.shown(options), database, Rules.of(options), choice)
     with progress(len(report.entries)) as advance:
+        if options.single_file:
+            output.write(options.single_file, single_file(report, advance), option="--single-file")
+            return options.single_file
         write_folder(options.directory, report, advance)
     return os.path.join(options.directory, "index.html")
 

@@ -28,8 +28,8 @@ from covcore.errors import CovcoreError
 from covcore.html.data import as_script, packed
 from covcore.html.index import Entry, functions_data, index_data
 from covcore.html.pages import Function, Page
-from covcore.html.report import Report
-from covcore.html.templating import FOLDER, STATIC, render
+from covcore.html.report import Job, Report
+from covcore.html.templating import FOLDER, SCRIPTS, STATIC, render, static
 from covcore.report import output
 
 STATUS = "status.json"
@@ -45,21 +45,6 @@ class Made(NamedTuple):
     record: bytes
     functions: Sequence[Function]
     classes: Sequence[Function]
-
-
-class Neighbour(NamedTuple):
-    """The file before or after another one."""
-
-    page: str
-    name: str
-
-
-class Job(NamedTuple):
-    """A page to be made."""
-
-    entry: Entry
-    before: Neighbour | None
-    after: Neighbour | None
 
 
 def write_folder(folder: str, report: Report, advance: Callable[[], None]) -> None:
@@ -97,8 +82,7 @@ class _Folder:
         if is_new:
             self._put(".gitignore", "# Made by covcore html\n*\n")
         for name in sorted(os.listdir(STATIC)):
-            with open(os.path.join(STATIC, name), encoding="utf-8") as file:
-                self._put(f"static/{name}", file.read())
+            self._put(f"static/{name}", static(name))
         self._known = self._read_status()
         made = self._pages()
         self._indexes(made)
@@ -109,10 +93,8 @@ class _Folder:
     # ---- pages
 
     def _pages(self) -> list[Made]:
-        entries = self._report.entries
-        near = [None, *(Neighbour(entry.page, entry.name) for entry in entries), None]
-        jobs = [Job(entry, near[at], near[at + 2]) for at, entry in enumerate(entries)]
-        order = sorted(range(len(jobs)), key=lambda at: -entries[at].figures.statements)
+        jobs = self._report.jobs()
+        order = sorted(range(len(jobs)), key=lambda at: -jobs[at].entry.figures.statements)
         found: list[Made | None] = [None] * len(jobs)
         for at, encoded in zip(order, spread(self._make, [jobs[at] for at in order]), strict=True):
             found[at] = _decoded(encoded)
@@ -129,8 +111,7 @@ class _Folder:
         result = report.results[entry.path]
         n_tests = [row.n_tests for row in page.rows]
         key = _hash(self._stamp, job, encode(result), page.text_hash, n_tests, report.choice, bool(report.test_names))
-        data = dict(page.data, page=entry.page, name=entry.name, record=packed(page.record))
-        self._put(f"data/{entry.page}.js", as_script("file", data))
+        self._put(f"data/{entry.page}.js", as_script(f"file-{entry.page}", page.data))
         path = f"files/{entry.page}.html"
         if self._known.get(entry.page) != key or not os.path.exists(os.path.join(self._folder, path)):
             self._put(path, self._text(job, page))
@@ -142,6 +123,10 @@ class _Folder:
         return render(
             "file.html",
             root="../",
+            index="../index.html",
+            href="{}.html".format,
+            prefix="",
+            scripts=SCRIPTS["file"],
             title=self._report.choice.title,
             page=entry.page,
             name=entry.name,
@@ -174,6 +159,8 @@ class _Folder:
         return render(
             template,
             root="",
+            href="files/{}.html".format,
+            scripts=SCRIPTS["index"],
             title=report.choice.title,
             total=report.total,
             precision=report.choice.precision,
@@ -190,8 +177,8 @@ class _Folder:
         size = 0
         for record in [*records, None]:
             if chunk and (record is None or size + len(record) > CHUNK):
-                joined = b"".join(part for it in chunk for part in (len(it).to_bytes(4, "little"), it))
-                self._put(f"data/records-{len(counts)}.js", as_script(f"records-{len(counts)}", packed(joined)))
+                key = f"records-{len(counts)}"
+                self._put(f"data/{key}.js", as_script(key, packed(joined_records(chunk))))
                 counts.append(len(chunk))
                 chunk, size = [], 0
             if record is not None:
@@ -224,6 +211,11 @@ class _Folder:
             for path in (f"files/{page}.html", f"data/{page}.js"):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(os.path.join(self._folder, path))
+
+
+def joined_records(records: Sequence[bytes]) -> bytes:
+    """Each after its length, in four bytes."""
+    return b"".join(part for it in records for part in (len(it).to_bytes(4, "little"), it))
 
 
 def _stamp() -> str:

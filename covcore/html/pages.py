@@ -11,6 +11,7 @@ from covcore.analysis.figures import Figures
 from covcore.analysis.file import FileResult
 from covcore.analysis.ran_by import Parsed, RanBy
 from covcore.errors import printable
+from covcore.html.data import packed
 from covcore.html.highlight import highlighted, spans_of
 from covcore.html.records import Grouped, Owners, record
 from covcore.html.ways import PHRASES, UNKNOWN, Decision, decisions
@@ -100,10 +101,13 @@ def page(parsed: Parsed, result: FileResult, found: RanBy) -> Page:
         ],
         "missing": [missing_words(it) for it in result.conditions],
     }
+    raw = record(grouped, result, owners)
+    if found.tests:
+        data["record"] = packed(raw)
     return Page(
         list(_rows(parsed, result, grouped, meanings)),
         data,
-        record(grouped, result, owners),
+        raw,
         hashlib.sha256(parsed.text.encode("utf-8", "surrogatepass")).hexdigest(),
         functions,
         classes,

@@ -25,6 +25,21 @@ class Choice(NamedTuple):
     with_tests: bool = True  # if any are known
 
 
+class Neighbour(NamedTuple):
+    """The file before or after another one."""
+
+    page: str
+    name: str
+
+
+class Job(NamedTuple):
+    """A page to be made."""
+
+    entry: Entry
+    before: Neighbour | None
+    after: Neighbour | None
+
+
 class Report:
     """See the module.
 
@@ -56,6 +71,11 @@ class Report:
         has_tests = choice.with_tests and tests.outside != (1 << len(tests.names)) - 1
         self.test_names = [printable(name) for name in tests.names] if has_tests else []
         self._numbers = tests.number_of if has_tests else {}
+
+    def jobs(self) -> list[Job]:
+        """The pages to be made, in order."""
+        near = [None, *(Neighbour(entry.page, entry.name) for entry in self.entries), None]
+        return [Job(entry, near[at], near[at + 2]) for at, entry in enumerate(self.entries)]
 
     def page(self, entry: Entry) -> Page:
         """Make the page of a file.  Raises CovcoreError: it has changed since it was analysed."""

@@ -45,11 +45,16 @@ def file_command[T: Options](options: T, name: str, pieces: Callable[[Results, D
     return thresholds.check(found, options.fail_under, options.precision)
 
 
-def write(path: str, pieces: Iterable[str]) -> None:
+def write(path: str, pieces: Iterable[str], option: str = "-o") -> None:
     """Write text to a file, or to standard output if path is "-".
 
     A file gets its name when it is complete: until then, and if anything goes wrong, the old one stays.  What is no
     regular file (a device, a pipe) is written as it is.
+
+    Args:
+        path: of the file.
+        pieces: the text.
+        option: what errors tell the user to name another file by.
 
     Raises:
         CovcoreError: it cannot be written.
@@ -66,7 +71,7 @@ def write(path: str, pieces: Iterable[str]) -> None:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             replace(path, pieces)
     except OSError as error:
-        raise CovcoreError(f"cannot write {path}: {error.strerror}: -o names another file") from None
+        raise CovcoreError(f"cannot write {path}: {error.strerror}: {option} names another file") from None
 
 
 def replace(path: str, pieces: Iterable[str]) -> None:

@@ -1,8 +1,10 @@
 // The page of a file: colours and figures by the chosen tests, the way from one uncovered place to the next, search.
 "use strict";
 
-(async () => {
+covcore.views.file = async (section) => {
   const { el, key } = covcore;
+  const page = section.dataset.page;
+  const prefix = covcore.single ? `${page}-` : "";
   const WORDS = { run: ["✓", "ran"], part: ["◐", "ran in part"], miss: ["✗", "never ran"] };
   const PHRASES = [
     "{} was never true",
@@ -14,9 +16,9 @@
     "{} was never defined",
     "{} never ran",
   ];
-  const source = document.querySelector("table.source");
-  const rowOf = (line) => document.getElementById(`L${line}`);
-  const data = await covcore.load("file", document.body.dataset.page);
+  const source = section.querySelector("table.source");
+  const rowOf = (line) => document.getElementById(`${prefix}L${line}`);
+  const data = await covcore.load(`file-${page}`, page);
   const record = data.record ? new FileRecord(await covcore.unpack(data.record)) : null;
   const hasTests = Boolean(record && source.querySelector("td.t"));
 
@@ -35,7 +37,7 @@
     ways: ways.map((way) => !way.classList.contains("no")),
     outcomes: data.missing, // for each condition what never happened, in words
     figures: Object.fromEntries(
-      [...document.querySelectorAll("#figures meter")].map((meter) => [
+      [...section.querySelectorAll(".figures meter")].map((meter) => [
         meter.parentElement.dataset.figure,
         meter.parentElement.querySelector(".count").textContent.split("/").map(Number),
       ]),
@@ -102,7 +104,7 @@
     states.forEach((state, number) => setLine(number, state));
     ways.forEach((way, number) => setWay(way, number, taken[number]));
     outcomes.forEach((text, number) => setCondition(number, text));
-    covcore.showFigures(figures);
+    covcore.showFigures(section, figures);
   }
 
   /** What the chosen tests ran. */
@@ -151,7 +153,7 @@
     show(view);
     if (hasTests) mark(mask, covcore.state.view);
     count();
-    dispatchEvent(new CustomEvent("recoloured", { detail: { rows, lines, marked } }));
+    section.dispatchEvent(new CustomEvent("recoloured", { detail: { rows, lines, marked } }));
   }
 
   // ---- from place to place
@@ -195,7 +197,7 @@
   key("b", "next line with a branch never taken", () => step(partials(), 1, "partial"));
   key("B", "the one before", () => step(partials(), -1, "partial"));
   for (const [name, nav, text] of [["]", "after", "next file"], ["[", "before", "previous file"], ["u", "up", "all files"]]) {
-    key(name, text, () => document.querySelector(`[data-nav="${nav}"]`)?.click());
+    key(name, text, () => section.querySelector(`[data-nav="${nav}"]`)?.click());
   }
   key("Escape", "close the panel", tests.close);
 
@@ -216,7 +218,7 @@
     if (way) {
       event.preventDefault();
       covcore.change({ at: `B${data.branches[ways.indexOf(way)].slice(0, 2).join("-")}` });
-      go(Number(way.getAttribute("href").slice(2)), false);
+      go(Number(way.hash.split("L").at(-1)), false);
     } else if (anchor) {
       event.preventDefault();
       go(Number(anchor.textContent));
@@ -248,7 +250,7 @@
       find();
       search.blur();
     } else if (event.key === "Enter" && hits.length) {
-      const stops = hits.map((row) => Number(row.id.slice(1)));
+      const stops = hits.map((row) => row.sectionRowIndex + 1);
       const next = event.shiftKey
         ? (stops.findLast((line) => line < here) ?? stops.at(-1))
         : (stops.find((line) => line > here) ?? stops[0]);
@@ -262,7 +264,8 @@
   // ---- the tools in the head
 
   const button = (text, title, run) => el("button", { type: "button", title, "aria-label": title, onclick: run }, text);
-  document.getElementById("tools").append(
+  const toolbar = section.querySelector(".tools");
+  const tools = [
     button("↑", "Previous uncovered line (k)", () => step(stretches(), -1)),
     button("↓", "Next uncovered line (j)", () => step(stretches(), 1)),
     counter,
@@ -270,14 +273,17 @@
     el("span", { class: "gap" }),
     search,
     ...covcore.commonTools(),
-  );
+  ];
 
   covcore.onState((state, before) => {
+    if (section.hidden) return;
     if (["tests", "glob", "view"].some((name) => state[name] !== before[name])) follow();
     if (state.at !== before.at) locate();
   });
-  covcore.change({});
-  await follow();
-  locate();
-  document.body.dataset.ready = "yes";
-})();
+  covcore.views.map(section);
+  return async () => {
+    toolbar.replaceChildren(...tools);
+    await follow();
+    locate();
+  };
+};

@@ -1,7 +1,7 @@
 // The index: files as a tree or a list, functions, classes; sorted, filtered, and by the chosen tests.
 "use strict";
 
-(async () => {
+covcore.views.index = async (section) => {
   const { el, key } = covcore;
   const HEIGHT = 27;
   const main = document.getElementById("files");
@@ -15,7 +15,7 @@
   /** Figures of an entry: in the order of FIGURES. */
   const figuresOf = (columns, n) => FIGURES.map((name) => columns[name][n]);
   const pageOf = (n) => data.pages.slice(n * 16, n * 16 + 16);
-  const hrefOf = (n, line = 0) => covcore.link(`files/${pageOf(n)}.html`, line ? `L${line}` : "");
+  const hrefOf = (n, line = 0) => covcore.link(pageOf(n), line ? `L${line}` : "");
 
   const files = names.map((name, n) => ({ name, file: n, base: figuresOf(data.figures, n) }));
   for (const file of files) file.figures = file.base;
@@ -104,7 +104,7 @@
   });
   const COLUMNS = {
     name: { title: "Name", class: "w-name", value: (it) => it.label || it.name },
-    where: { title: "File", class: "w-name", value: (it) => names[it.file], only: ["functions", "classes"] },
+    where: { title: "File", class: "w-name where", value: (it) => names[it.file], only: ["functions", "classes"] },
     lines: { title: "Lines", class: "w-bar", ...bar(0) },
     missing: { title: "missing", class: "w-num", ...number(1) },
     branches: { title: "Branches", class: "w-bar", ...bar(2) },
@@ -141,7 +141,7 @@
   let columns = [];
 
   function fit() {
-    grid.style.maxHeight = `${Math.max(240, innerHeight - document.querySelector("header").offsetHeight)}px`;
+    grid.style.maxHeight = `${Math.max(240, innerHeight - section.querySelector("header").offsetHeight)}px`;
     draw();
   }
 
@@ -188,7 +188,7 @@
     if (name === "where") {
       const inner = el("span", { class: "name", title: names[it.file] });
       inner.append(el("a", { href: hrefOf(it.file), tabindex: "-1" }, el("bdi", {}, names[it.file])));
-      return el("td", { role: "gridcell" }, inner);
+      return el("td", { role: "gridcell", class: "where" }, inner);
     }
     if (column.bar !== undefined) {
       const [all, missing] = it.figures.slice(column.bar, column.bar + 2);
@@ -264,7 +264,6 @@
     matches.textContent = `${found.length} of ${kind === "files" ? files.length : kinds[kind].length}`;
     draw();
     totals(found);
-    document.body.dataset.ready = "yes";
   }
 
   function orderOf(sort) {
@@ -295,7 +294,7 @@
 
   function totals(found) {
     const [lines, missing, branches, missingBranches, conditions, missingConditions] = sum(found);
-    covcore.showFigures({
+    covcore.showFigures(section, {
       lines: [lines - missing, lines],
       branches: [branches - missingBranches, branches],
       conditions: [conditions - missingConditions, conditions],
@@ -404,20 +403,24 @@
   key("w", "largest uncovered first", () => worst.click());
   key("f", "tree or list", () => covcore.change({ by: covcore.state.by === "flat" ? "" : "flat" }));
   key("Escape", "close the panel", tests.close);
-  document.getElementById("tools").append(
+  const toolbar = section.querySelector(".tools");
+  const tools = [
     el("span", { role: "group", "aria-label": "List by", class: "tools" }, ...tabs),
     search, show, matches, worst,
     ...(data.tests ? tests.tools() : []),
     el("span", { class: "gap" }),
     ...covcore.commonTools(),
-  );
+  ];
   covcore.onState(() => {
+    if (section.hidden) return;
     reflect();
     list();
   });
   main.replaceChildren(grid, nothing);
-  reflect();
-  covcore.change({});
-  fit();
-  await list();
-})();
+  return async () => {
+    toolbar.replaceChildren(...tools);
+    reflect();
+    fit();
+    await list();
+  };
+};

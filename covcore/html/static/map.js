@@ -1,21 +1,21 @@
 // The strip at the right that shows the whole file, and arrows from branches to where they lead.
 "use strict";
 
-(() => {
+covcore.views.map = (section) => {
   const { el } = covcore;
-  const table = document.querySelector("table.source");
+  const table = section.querySelector("table.source");
   const main = table.parentElement;
 
   // ---- the strip
 
   const strip = el("canvas", { class: "map", "aria-hidden": "true" });
-  document.body.append(strip);
+  section.append(strip);
   let shown = null; // the last event of file.js
 
   function draw() {
-    if (!shown) return;
+    if (!shown || section.hidden) return;
     const style = getComputedStyle(document.documentElement);
-    const top = document.querySelector("header").offsetHeight;
+    const top = section.querySelector("header").offsetHeight;
     const height = innerHeight - top;
     strip.style.top = `${top}px`;
     strip.style.height = `${height}px`;
@@ -30,7 +30,7 @@
       const fill = shown.marked.has(number) ? colour("--mark-edge") : colours[shown.lines[number]];
       if (!fill) return;
       context.fillStyle = fill;
-      context.fillRect(2, ((Number(row.id.slice(1)) - 1) / n) * height, 10, Math.max(2, height / n));
+      context.fillRect(2, (row.sectionRowIndex / n) * height, 10, Math.max(2, height / n));
     });
     context.strokeStyle = colour("--dim");
     const whole = document.documentElement.scrollHeight;
@@ -64,7 +64,7 @@
     jump(event);
   });
   strip.addEventListener("pointermove", (event) => event.buttons && jump(event));
-  addEventListener("recoloured", (event) => {
+  section.addEventListener("recoloured", (event) => {
     shown = event.detail;
     redraw();
   });
@@ -119,4 +119,4 @@
     if (it) for (const span of table.querySelectorAll(`u[data-c="${Number(it.dataset.c)}"]`)) span.classList.add("at");
   }
   table.addEventListener("mouseover", light);
-})();
+};

@@ -3,6 +3,7 @@
 
 const covcore = (() => {
   const root = document.body.dataset.root || "";
+  const single = document.body.dataset.single !== undefined; // all pages are in this one
   const waiting = new Map(); // key -> {promise, resolve}
 
   function slot(key) {
@@ -73,13 +74,19 @@ const covcore = (() => {
     for (const part of hash.replace(/^#/, "").split("&")) {
       const at = part.indexOf("=");
       try {
-        if (at < 0) found.at ||= decodeURIComponent(part);
+        if (at < 0) Object.assign(found, place(decodeURIComponent(part)));
         else found[part.slice(0, at)] = decodeURIComponent(part.slice(at + 1));
       } catch {
         // no state of ours
       }
     }
     return found;
+  }
+
+  /** "L12"; in a single file also the name of a page, with or without a line: "0123456789abcdef-L12". */
+  function place(text) {
+    const [, page, at] = /^([0-9a-f]{16})(?:-(.*))?$/.exec(text) || [];
+    return single && page ? { file: page, at: at || "" } : { at: text };
   }
 
   function hashOf(it) {
@@ -101,7 +108,7 @@ const covcore = (() => {
   addEventListener("hashchange", () => {
     const before = state;
     state = parse(location.hash);
-    if (/^(L|B)\d/.test(state.at) && !location.hash.includes("=")) {
+    if (/^(L|B)\d/.test(state.at) && !location.hash.includes("=") && !single) {
       // a link within the page: what makes the view stays
       state = { ...before, at: state.at };
       history.replaceState(null, "", `#${hashOf(state)}`);
@@ -110,23 +117,21 @@ const covcore = (() => {
     for (const listener of listeners) listener(state, before);
   });
 
-  /** An address of another page, with what is carried along. */
-  function link(href, at = "", more = {}) {
+  /** The address of a page, of the index if it is "", with what is carried along. */
+  function link(page, at = "") {
     const carried = Object.fromEntries(CARRIED.filter((key) => state[key]).map((key) => [key, state[key]]));
-    const hash = hashOf({ at, ...carried, ...more });
-    return href + (hash && `#${hash}`);
+    if (single) return `#${hashOf({ at, file: page, ...carried }) || "index"}`;
+    const hash = hashOf({ at, ...carried });
+    return root + (page ? `files/${page}.html` : "index.html") + (hash && `#${hash}`);
   }
 
   function relink() {
-    for (const a of document.querySelectorAll("a[data-nav]")) {
-      a.dataset.href ||= a.getAttribute("href");
-      a.setAttribute("href", link(a.dataset.href));
-    }
+    for (const a of document.querySelectorAll("a[data-nav]")) a.setAttribute("href", link(a.dataset.page || ""));
   }
 
   // ---- keys and help
 
-  const keys = new Map(); // key -> [what it does, function]
+  let keys = new Map(); // key -> [what it does, function]
 
   function key(name, text, run) {
     keys.set(name, [text, run]);
@@ -196,10 +201,10 @@ const covcore = (() => {
     return `${shown.toFixed(precision)}%`;
   }
 
-  /** Show figures in the head: {lines: [covered, total], branches: .., conditions: ..}. */
-  function showFigures(figures) {
+  /** Show figures in the head of a page: {lines: [covered, total], branches: .., conditions: ..}. */
+  function showFigures(section, figures) {
     for (const [name, [covered, total]] of Object.entries(figures)) {
-      const figure = document.querySelector(`#figures [data-figure="${name}"]`);
+      const figure = section.querySelector(`.figures [data-figure="${name}"]`);
       const meter = figure.querySelector("meter");
       meter.max = total || 1;
       meter.value = total ? covered : 1;
@@ -210,7 +215,9 @@ const covcore = (() => {
   }
 
   return {
-    data, load, unpack, names, el, link, key, change, percent, showFigures, commonTools, isDark,
+    data, load, unpack, names, el, link, key, change, percent, showFigures, commonTools, single,
+    views: {}, // "index" and "file": functions that bring a page to life
+    useKeys: (other) => (keys = other),
     get state() { return state; },
     onState: (listener) => listeners.push(listener),
     setPrecision: (digits) => (precision = digits),

@@ -300,9 +300,10 @@ const tests = (() => {
     if (view) button.textContent += view === "one" ? ", one test" : ", alone";
   }
 
+  covcore.onState(describe);
+
   function tools() {
     covcore.key("t", "choose tests", openPicker);
-    covcore.onState(describe);
     describe();
     return [button, label];
   }
