@@ -274,7 +274,7 @@ GLOBS = [
 def totals(page: Page) -> dict[str, list[int]]:
     """What the head says: [covered, total] of each figure."""
     return page.eval_on_selector_all(
-        "#figures .figure",
+        ".figures .figure",
         """figures => Object.fromEntries(figures.map(
             it => [it.dataset.figure, it.querySelector('.count').textContent.split('/').map(Number)]))""",
     )
@@ -300,7 +300,7 @@ def lines_and_branches(page: Page) -> dict[str, Any]:
     return page.evaluate("""() => {
         const lines = (state) => [...document.querySelectorAll(`tr.${state}:not(.more)`)].map(row => Number(row.id.slice(1)));
         const ways = [...document.querySelectorAll('.way.no')].map(
-            way => `${way.closest('tr').id.slice(1)} ${way.querySelector('span').textContent}`);
+            way => `${way.closest('tr').id.slice(1)} ${way.firstChild.textContent}`);
         const conditions = [...document.querySelectorAll('.cond')].map(it => [Number(it.dataset.c), it.lastElementChild.textContent]);
         return { run: lines('run'), part: lines('part'), miss: lines('miss'), ways, conditions };
     }""")
