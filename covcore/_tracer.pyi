@@ -9,8 +9,10 @@ def note(path: str, words: tuple[str | bytes | int, ...], /) -> None:
 class Tracer:
     """Records the lines and arcs of this interpreter's code objects.  At most one is started at a time."""
 
-    def __init__(self, decide: Callable[[str], str | None]) -> None:
-        """decide: called once per co_filename; gives the absolute path to measure it under, or None to leave it alone."""
+    def __init__(self, decide: Callable[[str], str | None], *, spare: bool = True) -> None:
+        """decide: called once per co_filename; gives the absolute path to measure it under, or None to leave it alone.
+        spare: leave code armed that a context runs seldom, which is cheaper than arming it again; False is for tests.
+        """
 
     def start(self, directories: Sequence[str], run_id: str, settings: bytes = b"") -> int:
         """Open a recording and arm.

@@ -232,9 +232,10 @@ Tracer_get_error(PyObject *op, void *Py_UNUSED(closure))
 static PyObject *
 Tracer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"decide", NULL};
+    static char *names[] = {"decide", "spare", NULL};
     PyObject *decide;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:Tracer", names, &decide)) {
+    int spare = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$p:Tracer", names, &decide, &spare)) {
         return NULL;
     }
     module_state *module = PyType_GetModuleState(type);
@@ -244,6 +245,7 @@ Tracer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     self->registry = registry_hold(module->registry);
     self->discovery = self->measuring = NO_TOOL;
+    self->has_spare = spare;
     arcs_init(&self->arcs, NULL);
     self->decide = Py_NewRef(decide);
     self->meet = Py_NewRef(Py_None);

@@ -42,23 +42,24 @@ typedef struct file_state {
 
 /* What is known of one code object. */
 typedef struct {
-    list_link all;                 /* in registry.all */
-    list_link touched;             /* in registry.touched, once silenced anywhere in the current context */
-    struct registry *registry;
-    PyCodeObject *code;            /* borrowed: the free function runs before it goes */
     file_state *file;              /* NULL: refused */
-    bool is_awaiting;              /* decided on when it starts next: `file` is NULL until then */
-    uint32_t armed;                /* events the measuring tool has on it */
+    list_link touched;             /* in registry.touched, once silenced anywhere in the current context */
     uint32_t id;                   /* in the recording of `generation` */
     uint32_t generation;           /* 0: in none yet */
-    uint32_t serial;               /* of the context that the numbers below are of */
+    uint32_t serial;               /* of the context that the next three are of */
     uint32_t spare;                /* events that will not be silenced yet */
-    uint32_t n_hot;                /* contexts to come that will have none to spare */
-    uint32_t next_arc;             /* the id after that of the arc hit last: a guess, to be checked */
-    uint32_t lines_left;           /* lines not hit yet in the current context */
+    uint32_t lines_left;           /* lines not hit yet */
     uint32_t patience;             /* starts and jumps back until LINE gives way to INSTRUCTION; 0: it won't */
+    uint32_t next_arc;             /* the id after that of the arc hit last: a guess, to be checked */
+    uint32_t armed;                /* events the measuring tool has on it */
+    uint32_t n_hot;                /* contexts to come that will have none to spare */
+    uint32_t hot_for;              /* how many those were at first; 0: in the last context it had enough to spare */
     bool has_shape;
+    bool is_awaiting;              /* decided on when it starts next: `file` is NULL until then */
     shape shape;
+    PyCodeObject *code;            /* borrowed: the free function runs before it goes */
+    struct registry *registry;
+    list_link all;                 /* in registry.all */
 } code_state;
 
 typedef struct registry {

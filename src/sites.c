@@ -375,6 +375,8 @@ see_line(walk *w, uint32_t unit, uint8_t opcode, int32_t line)
         s->starts[s->n_starts++] = (line_start){.offset = 2 * unit, .slot = (uint32_t)line};
     }
     s->has_inline_targets = s->has_inline_targets || !fires;
+    s->has_inline_loops = s->has_inline_loops || marks & FROM_BELOW;
+    s->has_lines_by_resume = s->has_lines_by_resume || (from_before && w->last_line == line);
 }
 
 static void

@@ -80,6 +80,9 @@ typedef struct {
     int32_t *flow_lines;
     bool has_inline_targets;         /* LINE is placed where it can never fire, and so is never disabled: a jump lands
                                         within its own line, or an await goes on (not encoded) */
+    bool has_inline_loops;           /* a jump leads back within its own line, where LINE does not fire again (not encoded) */
+    bool has_lines_by_resume;        /* LINE fires somewhere for no other reason than that a RESUME comes before, as in code
+                                        whose body begins on its def line (not encoded) */
 } shape;
 
 typedef struct {

@@ -47,6 +47,7 @@ typedef struct {
     bool started;
     bool paused;                 /* events are heard, and nothing is made of them */
     bool failed;                 /* `error` is set: nothing is recorded any more */
+    bool has_spare;              /* code that a context runs seldom is not silenced */
     bool switching;              /* contexts have been switched while it was started, or it was restarted */
     uint32_t n_rearmed;          /* code objects armed again by that */
     uint32_t n_unknown;          /* events that fit no slot */
@@ -109,7 +110,7 @@ int tracer_discover_registered(Tracer *self);
 /* Sets M's local events on a code object.  One that monitoring can't instrument is left alone. */
 int tracer_arm(Tracer *self, code_state *state, uint32_t events);
 
-/* Arms a code object anew, with all events: what was silenced fires again, of this tool and of no other. */
+/* Arms a code object anew, with all events that tell something: what was silenced fires again, of this tool and of no other. */
 int tracer_rearm(Tracer *self, code_state *state);
 
 /* Decides on the code of all frames, generators, coroutines and greenlets that exist. */
