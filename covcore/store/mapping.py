@@ -52,6 +52,8 @@ class PathMap:
     def _absolute(self, path: bytes) -> bytes:
         if path.startswith((b"/", b"<")) or is_windows(path):
             return path
+        if path == b".":  # a source folder: the one that the run was in
+            return self.folder
         if not all(part not in (b"", b".", b"..") for part in path.split(b"/")) or b"\0" in path:
             raise OutsidePath("a relative path that is none of an export")
         return self.folder + b"/" + path
