@@ -438,7 +438,7 @@ def combine_killed(folder: Path, delay: float | None) -> int:
     return process.returncode
 
 
-def test_killed_at_any_instant_nothing_is_lost(tmp_path: Path, n_seeds: int) -> None:
+def test_killed_at_any_instant_nothing_is_lost(tmp_path: Path, n_seeds: int, figure: Callable[[str], None]) -> None:
     """What is in the output and the inputs together is all there ever was, and the next call ends as if none was killed."""
     n_shards = 12
     (tmp_path / "template").mkdir()
@@ -471,6 +471,7 @@ def test_killed_at_any_instant_nothing_is_lost(tmp_path: Path, n_seeds: int) -> 
             assert combine_killed(folder, None) == 0
         assert content(folder / "out") == expected, seed
         assert names(folder) == {"in", "out"}, seed
+    figure(f"{n_seeds} combines, {killed} of them killed: 0 contexts lost, called again 0 bytes differ")
     assert killed
 
 

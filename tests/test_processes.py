@@ -454,48 +454,6 @@ subprocess.run([sys.executable, "-S", "-c", code], check=True)
     assert work_lines(shop) == LARGE
 
 
-# ---- forks and threads
-
-
-FORKS = """\
-import os, sys, threading, work
-import covcore
-n_forks = int(sys.argv[1])
-over = False
-def switch(number):
-    label = 0
-    while not over:
-        label += 1
-        covcore.current().switch_context(f"{number} {label % 50}")
-        work.work(label % 5)
-covcore.start()
-threads = [threading.Thread(target=switch, args=(number,)) for number in range(8)]
-for thread in threads:
-    thread.start()
-statuses = {}
-for number in range(n_forks):
-    child = os.fork()
-    if child == 0:
-        for i in range(20):
-            covcore.current().switch_context(f"child {i}")
-            work.work(i)
-        os._exit(number % 100)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    statuses[status == number % 100] = statuses.get(status == number % 100, 0) + 1
-over = True
-for thread in threads:
-    thread.join()
-print(statuses)
-"""
-
-
-def test_forks_while_threads_switch_contexts(shop: Place) -> None:
-    """No child hangs, and none has another status (coverage.py: 59 of 60 hang)."""
-    shop.write("main.py", FORKS)
-    assert shop.python("main.py", "40").stdout == "{True: 40}\n"
-    assert counts(shop) == "1 finished, 40 ended without an end mark"
-
-
 # ---- the notes
 
 

@@ -77,14 +77,22 @@ def hide(session: Session) -> bool:
 
 def _before_fork() -> None:
     if _watched is not None and _watched.settings.subprocess:
-        _watched.tracer.watch()
-        _watched.tracer.note(("fork",))
+        try:
+            _watched.tracer.watch()
+            _watched.tracer.note(("fork",))
+        except MemoryError:
+            return  # the child may begin all the same; Python would print what hooks raise
 
 
 def _in_forked_child() -> None:
-    session = _watched
-    if session is None:
-        return
+    if _watched is not None:
+        try:
+            _begin_in_forked_child(_watched)
+        except MemoryError:
+            return  # its parent misses it
+
+
+def _begin_in_forked_child(session: Session) -> None:
     if not session.settings.subprocess:
         session.abandon()
         return

@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -105,7 +105,7 @@ def sizes(largest: int, name: str) -> list[int]:
     return every if SEEDS >= 100 else sorted(rng(name).sample(every, 5))
 
 
-def test_a_full_disk(victim: Place, tmpfs: Path) -> None:
+def test_a_full_disk(victim: Place, tmpfs: Path, figure: Callable[[str], None]) -> None:
     """The disk is full at any size: at the start, when a segment is added, when the database is written (T18)."""
     n_complete = 0
     every = [*sizes(6 * 2**20, "disk"), 16 * 2**20]
@@ -116,7 +116,7 @@ def test_a_full_disk(victim: Place, tmpfs: Path) -> None:
         assert outcome.stderr.count("\n") <= 2
         shutil.rmtree(f"/tmp/covcore-{os.getuid()}", ignore_errors=True)
         assert subprocess.run(["umount", tmpfs]).returncode == 0
-    print(f"\n{len(every)} sizes of the disk: all lines {n_complete} times")
+    figure(f"{len(every)} sizes of the disk: all lines {n_complete} times, else a warning")
     assert n_complete
 
 
@@ -133,9 +133,11 @@ def test_space_comes_back(victim: Place, tmpfs: Path) -> None:
     assert check(place, Outcome(outcome.status, outcome.stdout, outcome.stderr), 5)
 
 
-def test_a_limit_of_file_sizes(victim: Place) -> None:
+def test_a_limit_of_file_sizes(victim: Place, figure: Callable[[str], None]) -> None:
     """RLIMIT_FSIZE: past it the kernel would send SIGXFSZ (T18)."""
-    for n_bytes in sizes(2 * 2**20, "limit"):
+    every = sizes(2 * 2**20, "limit")
+    figure(f"{len(every)} limits")
+    for n_bytes in every:
         program = f"import resource, os\nresource.setrlimit(resource.RLIMIT_FSIZE, ({n_bytes}, {n_bytes}))\n"
         victim.write("limited.py", program + "os.execv(__import__('sys').executable, __import__('sys').argv[1:])\n")
         command = [sys.executable, "limited.py", sys.executable, "-m", "covcore", "run", "victim.py", str(MANY)]
@@ -214,7 +216,7 @@ def fail(place: Place, shim: Path, call: str, first: int, last: int, error: int)
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_the_nth_call_fails(victim: Place, shim: Path, call: str) -> None:
+def test_the_nth_call_fails(victim: Place, shim: Path, call: str, figure: Callable[[str], None]) -> None:
     """As SQLite tests its own: the first, the second, ... call fails, alone or with all that follow (T19)."""
     random = rng(call)
     n_tried = 0
@@ -232,7 +234,7 @@ def test_the_nth_call_fails(victim: Place, shim: Path, call: str) -> None:
                 shutil.rmtree(f"/tmp/covcore-{os.getuid()}", ignore_errors=True)
         if n_tried == n_before:
             break  # there are no more
-    print(f"\n{call}: {n_tried} failures")
+    figure(f"`{call}`: {n_tried} failures")
     assert n_tried or call in ("write", "pwrite")
 
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -52,9 +52,9 @@ print(n_forks, wrong)
 """
 
 
-def test_forks_while_threads_switch_contexts(place: Place) -> None:
+def test_forks_while_threads_switch_contexts(place: Place, figure: Callable[[str], None]) -> None:
     """T5.  Of coverage.py's children 59 of 60 hang."""
-    n_forks = 2 * SEEDS
+    n_forks = max(40, 2 * SEEDS)
     place.write("main.py", FORKS)
     outcome = subprocess.run(
         [sys.executable, "main.py", str(n_forks)],
@@ -72,11 +72,11 @@ def test_forks_while_threads_switch_contexts(place: Place) -> None:
         )
         tests = {test for _, test, _ in database.contexts().values()}
     assert {f"child {i}" for i in range(20)} <= tests
-    print(f"\n{n_forks} forks among 8 threads: no hang, no status changed, {n_forks} accounted for")
+    figure(f"{n_forks} forks among 8 threads: no hang, no status changed, {n_forks} accounted for")
 
 
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
-def test_pools_lose_no_task(place: Place, method: str) -> None:
+def test_pools_lose_no_task(place: Place, method: str, figure: Callable[[str], None]) -> None:
     """T6: `with Pool()` terminates its workers; each task that was done is in the data."""
     n_rounds = max(1, SEEDS * 2 // 5 // (1 if method == "fork" else 10))
     tasks = "\n".join(f"def task{i}():\n    return {i}" for i in range(20))
@@ -99,7 +99,7 @@ if __name__ == "__main__":
             ends = {process.problem or process.outcome for process in last_of_each(database.processes())}
         assert place.lines()["tasks.py"] == set(range(1, 41))
         assert ends <= {"finished", "killed by signal 15"}
-    print(f"\n{method}: {n_rounds} pools, all tasks in the data")
+    figure(f"{method}: {n_rounds} pools, all tasks in the data")
 
 
 def test_many_processes_start_at_once(place: Place) -> None:
@@ -142,7 +142,7 @@ def test_runs_that_start_at_once(place: Place) -> None:
     assert set(place.lines()) == {f"main{i}.py" for i in range(n)}
 
 
-def test_many_threads(place: Place) -> None:
+def test_many_threads(place: Place, figure: Callable[[str], None]) -> None:
     """T14: neither descriptors nor memory grow."""
     n = 100_000 if SEEDS >= 100 else 5_000
     place.write(
@@ -163,6 +163,7 @@ print(len(os.listdir("/proc/self/fd")) - files, (memory() - before) // 2**20 <= 
 """,
     )
     assert place.covcore("run", "main.py").stdout == "0 True\n"
+    figure(f"{n} threads")
 
 
 def test_closed_descriptors(place: Place) -> None:

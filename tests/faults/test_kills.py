@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def duration(place: Place, log: Path) -> float:
     return time.perf_counter() - began
 
 
-def test_sigkill_at_any_instant(place: Place, record_property: pytest.RecordProperty) -> None:
+def test_sigkill_at_any_instant(place: Place, figure: Callable[[str], None]) -> None:
     """Start-up, work, exit and publishing included; the oracle is the victim's own log."""
     log = place.folder / "log"
     place.write("victim.py", threads(log))
@@ -85,9 +86,8 @@ def test_sigkill_at_any_instant(place: Place, record_property: pytest.RecordProp
         n_unended += [process.outcome for process in processes] == ["ended without an end mark"]
         n_finished += [process.outcome for process in processes] == ["finished"]
         forget(place, log)
-    record_property("kills", SEEDS)
-    print(
-        f"\n{SEEDS} kills: {n_unended} reported, {n_finished} after the end, {n_lost} lines lost, {n_early} ahead of the log"
+    figure(
+        f"{SEEDS} kills: {n_unended} reported, {n_finished} after the end, {n_lost} lines lost, {n_early} ahead of the log"
     )
     assert (n_lost, n_early <= 1) == (0, True)
     assert n_unended
@@ -160,13 +160,15 @@ for i in range(100):
     assert process.outcome == "ended without an end mark"
 
 
-def test_killed_while_others_read(place: Place) -> None:
+def test_killed_while_others_read(place: Place, figure: Callable[[str], None]) -> None:
     """Commands that read while processes start, write and die neither fail nor disturb (P2)."""
     log = place.folder / "log"
     place.write("victim.py", threads(log))
     random = rng("readers")
     longest = duration(place, log)
-    for _ in range(max(3, SEEDS // 10)):
+    n_rounds = max(3, SEEDS // 10)
+    figure(f"{n_rounds} rounds")
+    for _ in range(n_rounds):
         victims = [start(place) for _ in range(2)]
         time.sleep(random.uniform(0.3, 0.9) * longest)
         readers = [
