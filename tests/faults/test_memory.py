@@ -206,7 +206,7 @@ def test_any_allocation_of_a_run_fails(place: Place, starving: dict[str, str], f
             assert outcome.stdout == "began 7" or (outcome.stdout == "began MemoryError" and not failure.by_tracer)
             assert all(map(is_ours_or_cpythons, outcome.stderr.splitlines())), failure
             kinds["ran"] += 1
-    assert kinds["ran"] > kinds["before"] > kinds["crash"] * 10
+    assert kinds["ran"] > kinds["before"] and kinds["crash"] <= 1 + len(failures) // 100
     figure(
         f"{len(failures)} of the {n_allocations} allocations of a whole run: {kinds['ran']} times the program saw nothing, "
         f"{kinds['before']} times it did not begin; 0 crashes of covcore, {kinds['crash']} of CPython importing modules"
