@@ -29,8 +29,8 @@ test: lint test-c test-py ## everything that CI runs: lint, the C tests, the Pyt
 
 # ---- the tests
 
-matrix: $(PY:%=.venv/%/.built) ## which test ran which line, beside coverage.py, on suites of real packages
-	@set -e; for version in $(PY); do (cd tests && nice $(call python,$$version) -m matrix $(ARGS)); done
+matrix: $(PY:%=.venv/%/.built) ## which test ran which line and branch, beside coverage.py, on suites of real packages: docs/parity.md
+	@set -e; for version in $(PY); do (cd tests && nice $(call python,$$version) -m matrix --write $(ARGS)); done
 
 build: $(PY:%=.venv/%/.built) ## build the extensions in place, for each Python or PY=3.14
 

@@ -9,8 +9,11 @@ line and branch by branch.  pytest-cov never leaves a context: what runs between
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -23,7 +26,7 @@ from typing import NamedTuple
 import coverage
 import explanation
 from coverage.plugin import FileReporter
-from oracle_packages.comparing import EXAMPLES, of_covcore, of_coverage
+from oracle_packages.comparing import DIFFERENCES, of_covcore, of_coverage
 
 from covcore.analysis.by_test import by_test
 from covcore.analysis.exclusions import Rules
@@ -33,9 +36,7 @@ from covcore.store.database import Database
 
 PLUGINS = Path(sys.prefix) / "plugins"
 PACKAGES = ["attrs", "click", "jinja2", "mako", "marshmallow"]
-
-# Started processes are measured by covcore alone, and so shall not be.
-ALONE = "import os\ndef pytest_configure(): os.environ.pop('COVCORE_RUN', None)\n"
+NAMES = set(re.findall(r"^### (\S+)$", DIFFERENCES.read_text(), re.MULTILINE))
 
 type Matrix = dict[str, dict[str, set[int]]]  # "test|phase": {path: lines}
 type Branch = tuple[str, int, int]  # path, from line, to line
@@ -55,6 +56,7 @@ class Run:
 
     ours, theirs: the lines of each context, as each of them says
     our_takers, their_takers: the contexts of each branch
+    left, thrown: what tests/witness.py saw
     output: pytest's
     status: pytest's
     """
@@ -71,15 +73,17 @@ class Run:
         with TemporaryDirectory() as temp:
             data = Path(temp)
             (data / "settings").touch()  # the suite's project may have some
-            (data / "alone.py").write_text(ALONE)
+            shutil.copy(Path(__file__).with_name("witness.py"), data)
             options = [f"--cov={source}" for source in sources] + [f"--covcore={source}" for source in sources]
             options += ["--cov-branch", "--cov-context=test", f"--cov-config={data}/settings", "--cov-report="]
             options += ["--covcore-contexts=phase", "--covcore-report="]
             blocked = [
                 f"-pno:{name}" for name in ("cacheprovider", "randomly", "asyncio", "anyio", "timeout", "rerunfailures")
             ]
-            command = [sys.executable, "-m", "pytest", "-q", "-p", "alone", *blocked, *options]
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "witness", *blocked, *options]
             environment = os.environ | {
+                "WITNESS_SOURCES": os.pathsep.join(map(str, sources)),
+                "WITNESS_OUT": f"{data}/witnessed",
                 "COVERAGE_CORE": "ctrace",
                 "COVERAGE_FILE": f"{data}/coverage",
                 "COVCORE_DATA": f"{data}/covcore",
@@ -92,6 +96,8 @@ class Run:
                 raise SystemExit(f"pytest ended with {self.status}:\n{self.output[-2000:]}")
             self.ours = lines_of_covcore(data / "covcore")
             self.theirs = lines_of_coverage(data / "coverage")
+            witnessed = json.loads((data / "witnessed").read_text())
+            self.left, self.thrown = (set(map(tuple, witnessed[key])) for key in ("left", "thrown"))
             self.our_takers, self.their_takers = takers(data / "covcore", data / "coverage")
 
     def differences(self) -> list[Difference]:
@@ -103,22 +109,24 @@ class Run:
             ours, theirs = self.ours.get(context, {}), self.theirs.get(context, {})
             for path in sorted(ours.keys() | theirs.keys()):
                 mine, other = ours.get(path, set()), theirs.get(path, set())
-                for line in sorted(mine ^ other):
-                    yield Difference(
-                        context, f"{path}:{line} ran for {'covcore' if line in mine else 'coverage.py'} alone"
-                    )
+                for line in sorted(mine - other):
+                    yield Difference(context, f"{path}:{line} ran for covcore alone")
+                for line in sorted(other - mine):
+                    name = "thrown-into-generator" if (context, path, line) in self.thrown else None
+                    yield Difference(context, f"{path}:{line} ran for coverage.py alone", name)
 
     def _branches(self) -> Iterator[Difference]:
         for branch in sorted(self.our_takers.keys() | self.their_takers.keys()):
             path, line, to = branch
             ours, theirs = self.our_takers.get(branch, set()), self.their_takers.get(branch, set())
-            for context in sorted(ours ^ theirs):
-                explain = explanation.of_taken if context in ours else explanation.of_not_taken
-                name = explain(read(path).text, line, to)
-                tool = "covcore" if context in ours else "coverage.py"
-                yield Difference(
-                    context, f"{path}:{line}->{to} was taken for {tool} alone", name if name in EXAMPLES else None
-                )
+            for context in sorted(ours - theirs):
+                name = explanation.of_taken(read(path).text, line, to)
+                yield Difference(context, f"{path}:{line}->{to} was taken for covcore alone", name)
+            for context in sorted(theirs - ours):
+                name = explanation.of_not_taken(read(path).text, line, to)
+                if (context, path, -to) in self.left:
+                    name = "left-by-exception"
+                yield Difference(context, f"{path}:{line}->{to} was taken for coverage.py alone", name)
 
     def size(self) -> tuple[int, int, int]:
         """How many contexts there are, lines under them, and branches taken under them."""
@@ -127,9 +135,10 @@ class Run:
 
 
 def lines_of_covcore(data: Path) -> Matrix:
+    """An empty file has a line 0."""
     found: Matrix = {}
     connection = sqlite3.connect(data)
-    for path, line, test, phase in connection.execute("SELECT path, line, test, phase FROM line_hit"):
+    for path, line, test, phase in connection.execute("SELECT path, line, test, phase FROM line_hit WHERE line > 0"):
         context = f"{test}|{phase}" if test else ""
         found.setdefault(context, {}).setdefault(os.fsdecode(path), set()).add(line)
     connection.close()
@@ -211,8 +220,8 @@ def compare(name: str) -> tuple[list[str], bool]:
     tops = [folder for folder in sources if folder.parent not in sources]
     run = Run(suite.folder, tops, suite.command[1:], suite.path)
     differences = run.differences()
-    unexplained = [found for found in differences if found.name is None]
-    named = Counter(found.name for found in differences if found.name is not None)
+    unexplained = [found for found in differences if found.name not in NAMES]
+    named = Counter(found.name for found in differences if found.name in NAMES)
     state = f"{len(unexplained)} differences without a name; pytest ended with {run.status}"
     print(f"{name}: {state}", *unexplained[:20], sep="\n", flush=True)
     cells = [f"{number:,}" for number in run.size()] + [", ".join(f"{n} {name}" for name, n in sorted(named.items()))]

@@ -150,6 +150,47 @@ def test_the_matrix_of_tests_and_lines(tmp_path: Path) -> None:
     assert {context.partition("|")[2] for context in run.ours} == {"", "setup", "run", "teardown"}
 
 
+ODD = """
+def numbers(items):
+    for item in map(int, items):
+        print(item)
+
+def sleepy():
+    n = 0
+    yield n
+    n += 1
+    yield n
+"""
+ODD_TESTS = """
+import odd, pytest
+def test_raises():
+    with pytest.raises(ValueError): odd.numbers(["1", "x"])
+def test_ends(): odd.numbers(["1"])
+def test_begins():
+    global sleeper
+    sleeper = odd.sleepy()
+    next(sleeper)
+def test_forgets():
+    global sleeper
+    del sleeper
+"""
+
+
+def test_what_differs_test_by_test_has_a_name(tmp_path: Path) -> None:
+    """And is told by CPython's own word: see tests/witness.py."""
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd/__init__.py").write_text(ODD)
+    (tmp_path / "test_odd.py").write_text(ODD_TESTS)
+    run = Run(tmp_path, [tmp_path / "odd"], ["test_odd.py"])
+    file = tmp_path / "odd/__init__.py"
+    assert run.differences() == [
+        ("test_odd.py::test_forgets|run", f"{file}:8 ran for coverage.py alone", "thrown-into-generator"),
+        ("test_odd.py::test_raises|run", f"{file}:3->-2 was taken for coverage.py alone", "left-by-exception"),
+    ]
+    assert run.our_takers[str(file), 3, -2] == {"test_odd.py::test_ends|run"}
+    assert run.our_takers[str(file), 3, 4] == {"test_odd.py::test_ends|run", "test_odd.py::test_raises|run"}
+
+
 def test_all_at_once(shop: Place) -> None:
     options = ["-n2", "-prandomly", "--count=2", "--reruns=1", "--timeout=60", "--cov=shop", "--cov-branch"]
     outcome = with_plugins(shop, "--covcore=shop", *options, COVERAGE_CORE="sysmon")
