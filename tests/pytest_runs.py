@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from conftest import Outcome, Place
@@ -14,16 +15,19 @@ PLUGINS = Path(sys.prefix) / "plugins"  # where `make build` puts them: see pypr
 type Contexts = dict[str, dict[str, set[int]]]  # `test` or `test|phase`: {file name: lines}
 
 
-def pytest(place: Place, *arguments: str, stdin: str = "", **environment: str) -> Outcome:
-    """Run pytest with no plugins but ours and pytest-xdist."""
-    return place.python("-m", "pytest", "-p", "no:cacheprovider", *arguments, stdin=stdin, **environment)
+START = ("-m", "pytest")
 
 
-def with_plugins(place: Place, *arguments: str, **environment: str) -> Outcome:
+def pytest(place: Place, *arguments: str, stdin: str = "", start: Sequence[str] = START, **environment: str) -> Outcome:
+    """Run pytest with no plugins but ours and pytest-xdist.  start: arguments of Python, to begin with"""
+    return place.python(*start, "-p", "no:cacheprovider", *arguments, stdin=stdin, **environment)
+
+
+def with_plugins(place: Place, *arguments: str, start: Sequence[str] = START, **environment: str) -> Outcome:
     """Run pytest with all plugins of the group `plugins`; pytest-randomly waits until `-p randomly` calls for it."""
     assert PLUGINS.is_dir(), "`make build` brings the plugins"
     randomly = [] if "-prandomly" in arguments else ["-p", "no:randomly"]
-    return pytest(place, *randomly, *arguments, PYTHONPATH=str(PLUGINS), **environment)
+    return pytest(place, *randomly, *arguments, start=start, PYTHONPATH=str(PLUGINS), **environment)
 
 
 def contexts(place: Place, file: str = "", data: Path | None = None) -> Contexts:

@@ -191,6 +191,24 @@ def test_what_differs_test_by_test_has_a_name(tmp_path: Path) -> None:
     assert run.our_takers[str(file), 3, 4] == {"test_odd.py::test_ends|run", "test_odd.py::test_raises|run"}
 
 
+def test_a_plugin_that_pytest_has_imported_before(shop: Place) -> None:
+    """A real one, outside of the current folder: its functions are measured, and one warning tells of the rest."""
+    outcome = with_plugins(shop, "--covcore=pytest_timeout", "--timeout=60", "--covcore-report=term-missing")
+    assert outcome.status == 0
+    warnings = [line for line in outcome.stdout.splitlines() if line.startswith("covcore: warning:")]
+    assert len(warnings) == 1
+    assert re.search(
+        r"before measuring began.*: pytest_timeout \(\d+-.*\): `covcore run -m pytest` begins earlier$", warnings[0]
+    )
+    assert lines_by_test(shop, "pytest_timeout.py").keys() == {"", MEMBER, SMALL}
+    outcome = with_plugins(
+        shop, "--timeout=60", "-pno:asyncio", start=("-m", "covcore", "run", "--source=pytest_timeout", "-m", "pytest")
+    )
+    assert (outcome.status, outcome.stderr) == (0, "")
+    assert 1 in lines_by_test(shop, "pytest_timeout.py")[""]
+    assert shop.covcore("report", "--format=total").status == 0
+
+
 def test_all_at_once(shop: Place) -> None:
     options = ["-n2", "-prandomly", "--count=2", "--reruns=1", "--timeout=60", "--cov=shop", "--cov-branch"]
     outcome = with_plugins(shop, "--covcore=shop", *options, COVERAGE_CORE="sysmon")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -175,6 +176,48 @@ def test_workers_that_send_their_data(many: Place, elsewhere: Path, tmp_path: Pa
     assert lines_by_test(many, "shop.py") == EXPECTED
     assert [outcome for _, outcome in processes(many)] == [FINISHED] * 3
     assert not list(temporary.glob("covcore-*/*"))
+
+
+SSH = """\
+#!/bin/sh
+# ssh -C HOST COMMAND: elsewhere, with hardly an environment, and what COVCORE_DATA lies in is not there
+while [ $# -gt 1 ]; do shift; done
+cd /
+exec unshare --user --map-root-user --mount env -i PATH="$PATH" TMPDIR={temporary} sh -c "mount -t tmpfs none {hidden} && exec $1"
+"""
+
+
+@api.mark.parametrize("killed", [False, True])
+def test_workers_by_ssh(many: Place, elsewhere: Path, tmp_path: Path, killed: bool) -> None:
+    """Workers of execnet's ssh, in copies of the tree; one that is killed takes its data with it, and that is said."""
+    (tmp_path / "temporary").mkdir()
+    ssh = tmp_path / "commands/ssh"
+    ssh.parent.mkdir()
+    ssh.write_text(SSH.format(temporary=tmp_path / "temporary", hidden=many.data.parent))
+    ssh.chmod(0o755)
+    many.write("pytest.ini", "[pytest]")
+    if killed:
+        many.write("test_shop.py", DEADLY)
+    places = [f"--tx=ssh=far//python={sys.executable}//chdir={tmp_path}/there{n}" for n in (1, 2)]
+    options = [f"--covcore={many.folder}/shop.py", *places, "--dist=load", f"--rsyncdir={many.folder}"]
+    outcome = pytest(many, *options, str(many.folder), PATH=f"{ssh.parent}:{os.environ['PATH']}")
+    found = lines_by_test(many, "shop.py")
+    if killed:
+        assert outcome.status == 1
+        assert (
+            len(re.findall(r"covcore: warning: worker gw\d was lost, and what it recorded with it", outcome.stdout))
+            == 1
+        )
+        assert found.keys() <= {
+            "",
+            *(f"test_shop.py::test_{when}[{n}]" for when in ("before", "after") for n in range(4)),
+        }
+        assert len(found) > 4
+    else:
+        assert outcome.status == 0
+        assert found == EXPECTED
+        assert [outcome for _, outcome in processes(many)] == [FINISHED] * 3
+    assert many.covcore("report", "--format=total").status == 0
 
 
 def test_what_a_worker_sends_is_not_trusted(many: Place) -> None:

@@ -28,7 +28,7 @@ def unseen(runs: Iterable[Run], seen: Container[str], roots: Roots | None = None
         include, omit = ([tuple(text.split("/")) for text in run.values(key)] for key in ("include", "omit"))
         for source in run.values("source"):
             if roots and not roots.hold(source):
-                if os.path.lexists(source):
+                if source not in seen and os.path.lexists(source):
                     found.add(source)
                 continue
             for path in _python_files(source):

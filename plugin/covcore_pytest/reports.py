@@ -84,6 +84,7 @@ def choices(session: OwnSession) -> Any:
     """What a command that reports would get from the configuration."""
     settings = session.settings
     values = {key: settings.of_report(key) for key in KEYS}
+    values["source"] = session.filter.source_folders()  # also of modules that were named: what this run may read
     return SimpleNamespace(
         **values | {"data": session.data, "contexts": (), "pretty_print": False, "show_contexts": False}
     )
