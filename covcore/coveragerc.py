@@ -127,7 +127,7 @@ class _Taking:
     def take(self, sections: Sections) -> None:
         for section, (header, options) in sections.items():
             if section == "paths":
-                self.unused[header] = []
+                self._take_paths(header, options)
             elif section not in FORMATS:
                 for option, value in options.items():
                     self._take_option(section, header, option, value)
@@ -143,6 +143,20 @@ class _Taking:
         if self.unused:
             names = "; ".join(f"{header} {', '.join(options)}".rstrip() for header, options in self.unused.items())
             self.settings.remarks.append(("note", f"{self.path}: covcore does without {names}"))
+
+    def _take_paths(self, header: str, options: Mapping[str, object]) -> None:
+        """Take over what folders are called elsewhere; the first of each is the one here, as with us."""
+        table = {}
+        for name, raw in options.items():
+            try:
+                value = _converted(_substituted(raw, os.environ), "list")
+            except ValueError as error:
+                self._warn(f"{self.path} {header}: {name}: {error}: the default holds")
+            else:
+                if value:
+                    table[name] = value
+        if table:
+            self.values["paths"], self.places["paths"] = table, header
 
     def _take_option(self, section: str, header: str, option: str, raw: object) -> None:
         name = f"{section}:{option}"

@@ -601,12 +601,19 @@ def test_relative_paths_lead_nowhere_else(path: str) -> None:
         PathMap("/here")(path.encode())
 
 
-def test_files_of_two_machines_are_one(place: Place) -> None:
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("covcore.toml", "[paths]\nsource = ['src', '/ci/*/src', 'c:\\ci\\src']\n"),
+        (".coveragerc", "[paths]\nsource =\n  src\n  /ci/*/src\n  c:\\ci\\src\n"),
+    ],
+)
+def test_files_of_two_machines_are_one(place: Place, name: str, text: str) -> None:
     data = place.data.parent
     data.mkdir()
     database_of(data / "linux", shard(1, "/ci/linux/src/a.py"))
     database_of(data / "windows", shard(2, "C:\\CI\\src\\a.py"))
-    place.write("covcore.toml", "[paths]\nsource = ['src', '/ci/*/src', 'c:\\ci\\src']\n")
+    place.write(name, text)
     run = place.covcore("combine", data / "linux", data / "windows")
     assert (run.status, run.stderr) == (0, "")
     with Database.open(str(place.data)) as database:

@@ -52,6 +52,7 @@ def as_ours(theirs: CoverageConfig) -> dict[str, object]:
         "precision": theirs.precision,
         "format": theirs.format or "text",
         "fail_under": theirs.fail_under,
+        "paths": theirs.paths,
     }
 
 
@@ -68,6 +69,7 @@ def of_ours(ours: Settings) -> dict[str, object]:
         "exclude": [*exclude, *ours.exclude_also],
         "partial": [*partial, *ours.partial_also, *always],
         "fail_under": ours.fail_under or 0,
+        "paths": ours.paths,
     }
 
 
@@ -146,6 +148,12 @@ FILES = {
     "other keys": {
         ".coveragerc": "[run]\nplugins = a\nparallel = yes\nconcurrency = multiprocessing\ndata_file = here\nrelative_files = yes\n"
         "[a]\nb = c\n[paths]\nsource = a\n   b\n[html]\ndirectory = x\n"
+    },
+    "paths": {
+        ".coveragerc": "[paths]\nsource =\n   src\n   /ci/*/src\n   $HOME/x, c:\\\\build\nOther = a\n"
+    },
+    "paths in TOML": {
+        "pyproject.toml": "[tool.coverage.paths]\nsource = ['src', '*/site-packages/*']\nother = ['$HOME', '/y']\n"
     },
     "spaces and comments": {".coveragerc": "# c\n[run]\n; c\nsource =\n   # not this\n   a  \n\n   b\n[report]\nsort: Miss\n"},
     "no values": {".coveragerc": "[run]\nsource =\nomit =\ncontext =\n[report]\nsort =\nexclude_also =\n"},
@@ -234,7 +242,7 @@ def test_where_values_come_from() -> None:
         ("[run]\ndynamic_context = test_function\n", None),
         ("[run]\ndynamic_context = my_plugin\nbranch = no\n", "[run] branch, dynamic_context"),
         ("[run]\nplugins = a\n", "[run] plugins"),
-        ("[run]\ndata_file = .coverage\n[paths]\nsource = a\n", "[run] data_file; [paths]"),
+        ("[run]\ndata_file = .coverage\n[paths]\nsource = a\n", "[run] data_file"),
         ("[run]\nsource = a\ninclude = b\n", "[run] include"),
         (
             "[run]\ncore = sysmon\nrelative_files = true\n[report]\nsrot = name\n",

@@ -4,9 +4,10 @@
 #     tools/python.sh 3.14
 #
 # The first one on PATH or under pyenv is taken. Failing that, on Debian and its kin, Debian's own packages are unpacked into a
-# private folder and never installed: they come from a newer release, whose C library must not replace the machine's. The mirror,
-# the proxy and the keys are those that apt is set up with here. COVCORE_CACHE names another folder to keep the result in.
+# private folder and never installed: they come from a newer release, whose C library must not replace the machine's. COVCORE_CACHE
+# names another folder to keep the result in.
 set -eu
+. "$(dirname "$0")/debian.sh"
 
 version=${1:?usage: tools/python.sh 3.14}
 suite=forky # the Debian release that holds these versions
@@ -31,42 +32,9 @@ print(os.path.realpath(sys.executable))
 # Fetch and unpack into the folder $1; $2 is a folder for apt's own state.
 unpack() {
     apt=$2
-    mkdir -p "$1" "$apt/state/lists/partial" "$apt/cache/archives/partial"
-    : >"$apt/status" # "nothing is installed": every library comes along
-
-    # What apt would ask for is known even where `apt-get update` has never run: 'URI/dists/SUITE/InRelease' ...
-    mirror=$(apt-get update --print-uris -o Dir::State::lists="$apt/state/lists" |
-        sed -n "/-security/d; s|^'\(.*\)/dists/.*|\1|p" | head -n 1)
-    [ -n "$mirror" ] || die "apt has no package source here: give it one, or put a python$version with its headers on PATH"
-    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-    if [ -r $keyring ]; then signed="[signed-by=$keyring]"; else signed=; fi
-    echo "deb $signed $mirror $suite main" >"$apt/sources.list"
-
-    # The host's own settings (proxy, certificates) still count; its hooks and pins do not.
-    cat >"$apt/apt.conf" <<END
-#clear APT::Update::Post-Invoke;
-#clear APT::Update::Post-Invoke-Success;
-#clear DPkg::Post-Invoke;
-Dir::State "$apt/state";
-Dir::State::status "$apt/status";
-Dir::Cache "$apt/cache";
-Dir::Etc::sourcelist "$apt/sources.list";
-Dir::Etc::sourceparts "/dev/null";
-Dir::Etc::preferences "/dev/null";
-Dir::Etc::preferencesparts "/dev/null";
-APT::Install-Recommends "0";
-APT::Get::Assume-Yes "1";
-APT::Update::Error-Mode "any"; # a mirror that does not answer is no success
-APT::Keep-Downloaded-Packages "1";
-Acquire::Languages "none";
-Acquire::Retries "3";
-END
-    # apt's download user could not write into a folder of root's.
-    [ "$(id -u)" != 0 ] || echo 'APT::Sandbox::User "root";' >>"$apt/apt.conf"
-
+    mkdir -p "$1"
     say "asking the package mirror for python$version"
-    apt-get -qq -c "$apt/apt.conf" update >&2 ||
-        die "the package mirror does not answer for Debian $suite: check the network, or put a python$version with its headers on PATH"
+    debian_packages "$apt" $suite "check the network, or put a python$version with its headers on PATH"
     apt-get -qq -c "$apt/apt.conf" --download-only install \
         "python$version" "libpython$version-dev" libc6 python3-pip-whl >&2 ||
         die "Debian $suite does not hand out python$version: put one with its headers on PATH"

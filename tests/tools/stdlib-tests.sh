@@ -6,6 +6,7 @@
 # An interpreter that brings them itself is asked first. Debian has them in a package of their own, which is unpacked into a private folder
 # and installed nowhere, as tools/python.sh does it. COVCORE_CACHE names another folder to keep the result in.
 set -eu
+. "$(dirname "$0")/../../tools/debian.sh"
 
 python=${1:?usage: tests/tools/stdlib-tests.sh PYTHON}
 suite=forky # the Debian release that holds these versions
@@ -21,32 +22,8 @@ prefix=$cache/stdlib-tests-$full
 
 # Fetch the package and unpack it into the folder $1; $2 is a folder for apt's own state.
 unpack() {
-    mkdir -p "$1" "$2/lists/partial" "$2/archives/partial"
-    : >"$2/status"
-    mirror=$(apt-get update --print-uris -o Dir::State::lists="$2/lists" |
-        sed -n "/-security/d; s|^'\(.*\)/dists/.*|\1|p" | head -n 1)
-    [ -n "$mirror" ] || die "apt has no package source here, and this Python brings no tests"
-    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-    if [ -r $keyring ]; then signed="[signed-by=$keyring]"; else signed=; fi
-    echo "deb $signed $mirror $suite main" >"$2/sources.list"
-    # The host's own settings (proxy, certificates) still count; its hooks do not.
-    cat >"$2/apt.conf" <<END
-#clear APT::Update::Post-Invoke;
-#clear APT::Update::Post-Invoke-Success;
-Dir::State::lists "$2/lists";
-Dir::State::status "$2/status";
-Dir::Cache "$2";
-Dir::Etc::sourcelist "$2/sources.list";
-Dir::Etc::sourceparts "/dev/null";
-Dir::Etc::preferences "/dev/null";
-Dir::Etc::preferencesparts "/dev/null";
-APT::Update::Error-Mode "any"; # a mirror that does not answer is no success
-Acquire::Languages "none";
-Acquire::Retries "3";
-END
-    # apt's download user could not write into a folder of root's.
-    [ "$(id -u)" != 0 ] || echo 'APT::Sandbox::User "root";' >>"$2/apt.conf"
-    apt-get -qq -c "$2/apt.conf" update >&2 || die "the package mirror does not answer for Debian $suite"
+    mkdir -p "$1"
+    debian_packages "$2" $suite "take a Python that brings its tests"
     (cd "$2" && apt-get -qq -c "$2/apt.conf" download "$package") >&2 || die "Debian $suite does not hand out $package"
     cp -r "$library/test" "$1" # what the tests share comes with the interpreter
     dpkg-deb --extract "$2/$package"_*.deb "$2/extracted"
