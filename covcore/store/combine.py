@@ -162,7 +162,7 @@ def add(one: Input, union: Union, spool: Spool, result: Combined) -> None:
         if one.recording:
             add_recording(one.recording, union)
         else:
-            with Database.open(one.path) as database:
+            with Database.open(one.path, follow=False) as database:
                 database.add_to(union)
     except NoRoom:
         raise

@@ -1,11 +1,14 @@
 """Reading a database: nothing in it is trusted, and nothing in it can run.
 
-A published file is never changed, only replaced by a rename, so it is opened as immutable: no lock and no journal
-beside it counts.
+A published file is never changed, only replaced by a rename, so that no lock and no journal beside it counts.  It is
+opened once, by ourselves, and SQLite is given what was read: whatever is put in its place meanwhile, a FIFO or a link,
+say, is not looked at.  What is too large for that SQLite opens itself, by its name, since it follows even /proc/self/fd/N
+to a name; then what it has opened has to be that file.
 """
 
 import _sqlite3 as sqlite3  # the sqlite3 package adds adapters of dates that take longer to import than all of this
 import os
+import stat
 
 from covcore._reader import decode_numbers, decode_shape
 from covcore.errors import CovcoreError
@@ -13,7 +16,7 @@ from covcore.store.collecting import Paused
 from covcore.store.header import check_header
 from covcore.store.processes import OUTCOMES, Process
 from covcore.store.schema import INDEXES, TABLES, VERSION, VIEWS
-from covcore.store.seal import check_seal
+from covcore.store.seal import check_seal, pieces_of
 from covcore.store.shapes import bitmap_bytes, either
 
 TYPE_CHECKING = False
@@ -31,6 +34,7 @@ DEFENCES = {
     sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW: False,
     sqlite3.SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION: False,
 }
+LARGEST_IN_MEMORY = 32 << 20  # bytes of a file
 LONGEST_VALUE = 64 << 20  # bytes
 LONGEST_STATEMENT = 100_000  # bytes: those of a schema are parsed before they can be compared
 SAFE_IN_URI = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-~")
@@ -143,22 +147,23 @@ class Database:
         )
 
     @classmethod
-    def open(cls, path: str) -> Self:
+    def open(cls, path: str, *, follow: bool = True) -> Self:
         """Open a database file.
+
+        Args:
+            path: of the file.
+            follow: whether it may be a symbolic link.
 
         Raises:
             CovcoreError: it is not there, not ours, damaged.
         """
         if not check_header(path):
             raise CovcoreError(f"{path} is empty: remove it, then `covcore run ...`")
-        quoted = "".join(chr(byte) if byte in SAFE_IN_URI else f"%{byte:02X}" for byte in os.fsencode(path))
-        uri = f"file:{'//' if path.startswith('/') else ''}{quoted}?mode=ro&immutable=1"
         with Reading(path):
-            check_seal(path)
-            connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+            connection, n_bytes = connect(path, follow=follow)
             try:
                 harden(connection)
-                check_size(connection, path)
+                check_size(connection, n_bytes)
                 check_schema(connection)
                 check_pages(connection)
             except BaseException:
@@ -361,6 +366,52 @@ class Reading:
             raise CovcoreError(f"{self.name} is damaged ({reason}): move it away") from None
 
 
+def connect(path: str, *, follow: bool) -> tuple[sqlite3.Connection, int]:
+    """Connect to a file that is as it was written.
+
+    Returns:
+        The connection, and the number of bytes of the file.
+
+    Raises:
+        OSError, sqlite3.Error: it cannot be read.
+        ValueError: it is not as it was written, or no regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("not a regular file")
+        if status.st_size <= LARGEST_IN_MEMORY:
+            content = b"".join(pieces_of(descriptor))
+            check_seal([content])
+            connection = sqlite3.connect(":memory:", isolation_level=None)
+            connection.deserialize(content)
+            return connection, len(content)
+        check_seal(pieces_of(descriptor))
+        quoted = "".join(chr(byte) if byte in SAFE_IN_URI else f"%{byte:02X}" for byte in os.fsencode(path))
+        uri = f"file:{'//' if path.startswith('/') else ''}{quoted}?mode=ro&immutable=1"
+        before = descriptors_of(status)
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+        if not descriptors_of(status) - before:
+            connection.close()
+            raise ValueError("it was replaced while it was opened")
+        return connection, status.st_size
+    finally:
+        os.close(descriptor)
+
+
+def descriptors_of(status: os.stat_result) -> set[int]:
+    """The descriptors of this process under which a file is open.  Raises OSError: the system does not tell."""
+    found = set()
+    for name in os.listdir("/dev/fd"):
+        try:
+            if os.path.samestat(os.fstat(int(name)), status):
+                found.add(int(name))
+        except OSError:
+            continue  # closed meanwhile, as that of the listing itself
+    return found
+
+
 def harden(connection: sqlite3.Connection) -> None:
     """Have nothing in the file run, and no value be larger than any of ours."""
     for option, enable in DEFENCES.items():
@@ -370,10 +421,10 @@ def harden(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA cell_size_check = ON")
 
 
-def check_size(connection: sqlite3.Connection, path: str) -> None:
+def check_size(connection: sqlite3.Connection, n_bytes: int) -> None:
     """Raises ValueError if the file has lost its end; SQLite itself looks at whole pages, and only at those it needs."""
     n_pages, page_bytes = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-    if os.stat(path).st_size < n_pages * page_bytes:
+    if n_bytes < n_pages * page_bytes:
         raise ValueError("it is cut short")
 
 

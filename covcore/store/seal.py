@@ -7,6 +7,10 @@ making up data; it is there so that what the disk or a download has changed is n
 import os
 from binascii import crc32
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 LABEL = "crc32"
 UNSEALED = "0" * 8
 PIECE = 1 << 20
@@ -17,35 +21,45 @@ def write_seal(path: str) -> None:
     """Put the checksum into a database that is written.  Raises OSError."""
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
-        checksum, place, _ = _computed(descriptor)
+        checksum, place, _ = _computed(pieces_of(descriptor))
         os.pwrite(descriptor, checksum, place)
     finally:
         os.close(descriptor)
 
 
-def check_seal(path: str) -> None:
-    """Raises ValueError if a file is not as it was written, and OSError if it cannot be read."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        checksum, _, found = _computed(descriptor)
-    finally:
-        os.close(descriptor)
+def check_seal(pieces: Iterable[bytes]) -> None:
+    """Check that a file is as it was written.
+
+    Args:
+        pieces: what stands in it, the first 4 KB or more in the first piece.
+
+    Raises:
+        ValueError: it is not.
+    """
+    checksum, _, found = _computed(pieces)
     if checksum != found:
         raise ValueError("its checksum is wrong")
 
 
-def _computed(descriptor: int) -> tuple[bytes, int, bytes]:
-    """The checksum that a file should have, where it stands, and what stands there.  Raises ValueError: none does."""
+def pieces_of(descriptor: int) -> Iterator[bytes]:
+    """Read a file, as long as it is now.  Raises OSError; ValueError: some of it was never written."""
     n_bytes = os.fstat(descriptor).st_size
-    first = os.pread(descriptor, min(n_bytes, PIECE), 0)
-    start, end = _place(first)
-    checksum = crc32(first[end:], crc32(UNSEALED.encode(), crc32(first[:start])))
-    place = len(first)
+    place = 0
     while place < n_bytes and (piece := os.pread(descriptor, min(n_bytes - place, PIECE), place)):
         if piece.count(0) == PIECE:
             raise ValueError("a part of it is missing")  # a hole of any size costs who sends it nothing
-        checksum = crc32(piece, checksum)
+        yield piece
         place += len(piece)
+
+
+def _computed(pieces: Iterable[bytes]) -> tuple[bytes, int, bytes]:
+    """The checksum that a file should have, where it stands, and what stands there.  Raises ValueError: none does."""
+    pieces = iter(pieces)
+    first = next(pieces, b"")
+    start, end = _place(first)
+    checksum = crc32(memoryview(first)[end:], crc32(UNSEALED.encode(), crc32(first[:start])))
+    for piece in pieces:
+        checksum = crc32(piece, checksum)
     return b"%08x" % checksum, start, first[start:end]
 
 
