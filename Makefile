@@ -34,7 +34,7 @@ matrix: $(PY:%=.venv/%/.built) ## which test ran which line and branch, beside c
 
 build: $(PY:%=.venv/%/.built) ## build the extensions in place, for each Python or PY=3.14
 
-test-py: $(PY:%=.venv/%/.built) ## the Python tests, on each Python or PY=3.14
+test-py: $(PY:%=.venv/%/.built) $(PY:%=.venv/coveragepy-%/.ready) ## the Python tests, on each Python or PY=3.14
 	@set -e; for version in $(PY); do \
 	    echo "Python $$version: pytest $(PYTEST_ARGS)"; \
 	    $(call python,$$version) -m pytest $(PYTEST_ARGS); \
@@ -126,13 +126,13 @@ distclean: clean ## remove the virtual environments too
 $(PYTHONS:%=.venv/%/bin/python): .venv/%/bin/python:
 	"$$(tools/python.sh $*)" -m venv --clear --without-pip $(call venv,$*)
 
-# The tree is importable by a plain .pth file. The import hook that setuptools would install by default (mode "compat": not) imports
+# The tree is importable by a plain .pth file, read before coverage.py's own, which may load our plugin. The import hook that setuptools would install by default (mode "compat": not) imports
 # re and pathlib in every process, and so would hide it if covcore made a measured process do so.
 .venv/%/.tools: pyproject.toml .venv/%/bin/python
 	$(call uv,$*) -r pyproject.toml --group build --group test
 	$(call uv,$*) --target $(call venv,$*)/plugins --no-deps --group plugins
 	$(call uv,$*) --target $(call venv,$*)/tools --no-deps --group tools
-	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/plugin' >.venv/$*/lib/python$*/site-packages/covcore_tree.pth
+	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/plugin' >.venv/$*/lib/python$*/site-packages/_covcore_tree.pth
 	@touch $@
 
 .venv/%/.lint: .venv/%/.tools
@@ -154,7 +154,7 @@ $(PYTHONS:%=.venv/%/bin/python): .venv/%/bin/python:
 	"$$(tools/python.sh $*)" -m venv --clear --without-pip $(call venv,coveragepy-$*)
 	$(call uv,coveragepy-$*) -r pyproject.toml --group coveragepy
 	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/plugin' '$(CURDIR)/tests/coveragepy' 'import covcore_swap' \
-	    >$(call venv,coveragepy-$*)/lib/python$*/site-packages/covcore_swap.pth
+	    >$(call venv,coveragepy-$*)/lib/python$*/site-packages/_covcore_swap.pth
 	@touch $@
 
 py_files = $(shell find $(wildcard covcore plugin) -name "*.py*" -not -path "*/__pycache__/*")

@@ -19,10 +19,11 @@ def coverage_init(registry: Plugins, options: TConfigSectionOut) -> None:
     Never raises: where covcore cannot be used, it warns, and coverage.py measures as it would without.
     """
     try:
-        from covcore_coverage.core import install
-    except ImportError as error:
+        from covcore_coverage.core import Teller, install
+
+        if install():
+            registry.add_configurer(Teller())
+    except Exception as error:  # a coverage.py that has other names, or a Python without our extension
         import warnings
 
-        warnings.warn(f"Can't use covcore as core: {error} (no-covcore)", stacklevel=2)
-        return
-    install()
+        warnings.warn(f"Can't use covcore as core: {type(error).__name__}: {error} (no-covcore)", stacklevel=2)

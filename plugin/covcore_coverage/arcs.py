@@ -8,17 +8,22 @@ end was reached: what was jumped to may have raised.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 
 from coverage.parser import multiline_map_from_text
 from coverage.python import get_python_source
 
 from covcore._reader import decode_shape
+from covcore.analysis.outline import EXIT, Outline
 
 type Arc = tuple[int, int]
 
 GOTO, SITE, RETURN, RAISE = range(4)  # how a block ends: src/sites.h
+NOWHERE = 0
+RAISED = None
 
 
 class Shape:
@@ -27,11 +32,11 @@ class Shape:
     Results are kept by bitmap: most tests run a code object the way that others did.
     """
 
-    def __init__(self, first_line: int, shape: bytes, first: Mapping[int, int]) -> None:
-        """first: line -> first line of its statement, where that is another"""
+    def __init__(self, first_line: int, shape: bytes, source: Source) -> None:
         self._lines, self._sites, self._blocks = decode_shape(shape)
         self._exit = -first_line
-        self._first = first
+        self._source = source
+        self._first = source.first
         self._known: dict[bytes, tuple[Arc, ...]] = {}
         self._ways: dict[int, tuple[Arc, ...]] = {}
 
@@ -67,12 +72,16 @@ class Shape:
         if ways is None:
             site = self._sites[arm >> 1]
             line = self._first.get(site[6], site[6])
-            to = self._follow(site[3 + (arm & 1)], line) if line else 0
-            ways = self._ways[arm] = ((line, to),) if to else ()
+            to = self._follow(site[3 + (arm & 1)], line)
+            if to is RAISED:
+                handler = self._source.handler(line)
+                to = self._exit if handler == EXIT else handler or NOWHERE
+            ways = self._ways[arm] = ((line, to),) if to and line else ()
         return ways
 
-    def _follow(self, block: int, here: int) -> int:
-        """The first line of another statement than `here` from the start of a block on; the exit; or 0."""
+    def _follow(self, block: int, here: int) -> int | None:
+        """Where one gets from the start of a block: the first line of another statement than `here`, the exit, RAISED, or
+        NOWHERE: another site tells."""
         seen = set()
         while block not in seen:
             seen.add(block)
@@ -84,9 +93,9 @@ class Shape:
             if end == RETURN:
                 return self._exit
             if end != GOTO:
-                return 0
+                return RAISED if end == RAISE else NOWHERE
             block = target
-        return 0
+        return NOWHERE
 
     @cached_property
     def _straight(self) -> Iterable[Arc]:
@@ -111,27 +120,49 @@ class Shape:
                 yield here, to
 
 
+class Source:
+    """What is to be known of a source text.
+
+    first: line -> first line of its statement, where that is another
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.first: Mapping[int, int] = {}
+        # It may be gone or no Python, or open() may be the program's own just now.
+        with suppress(Exception):
+            self.first = multiline_map_from_text(get_python_source(path))
+
+    def handler(self, line: int) -> int | None:
+        """Where the exception goes that is raised on the line of a test, if its body stands there.
+
+        Returns the line of the handler, EXIT, or None where coverage.py has no arc for it.
+        """
+        decision = None if self._outline is None else self._outline.decisions.get(line)
+        return None if decision is None else decision.raised
+
+    @cached_property
+    def _outline(self) -> Outline | None:
+        with suppress(Exception):
+            text = get_python_source(self._path)
+            return Outline(ast.parse(text), text)
+        return None
+
+
 class Shapes:
     """All code objects met, by what they are rather than by which: code that is made again and again is one."""
 
     def __init__(self) -> None:
         self._shapes: dict[tuple[str, int, bytes], Shape] = {}
-        self._first: dict[str, Mapping[int, int]] = {}
+        self._sources: dict[str, Source] = {}
 
     def get(self, description: tuple[str, int, bytes]) -> Shape:
         """The shape that the tracer describes so: (path, first line, encoded shape)."""
         shape = self._shapes.get(description)
         if shape is None:
             path, first_line, encoded = description
-            shape = self._shapes[description] = Shape(first_line, encoded, self._first_lines(path))
+            source = self._sources.get(path)
+            if source is None:
+                source = self._sources[path] = Source(path)
+            shape = self._shapes[description] = Shape(first_line, encoded, source)
         return shape
-
-    def _first_lines(self, path: str) -> Mapping[int, int]:
-        first = self._first.get(path)
-        if first is None:
-            try:
-                first = multiline_map_from_text(get_python_source(path))
-            except Exception:  # gone, no Python, or open() is the program's own just now
-                first = {}
-            self._first[path] = first
-        return first

@@ -11,11 +11,14 @@ from coverage import control
 from coverage.core import Core
 from coverage.disposition import FileDisposition
 from coverage.exceptions import CoverageWarning
+from coverage.plugin import CoveragePlugin
 from coverage.version import __version__ as coverage_version
+
+import covcore
 
 if TYPE_CHECKING:
     from coverage.config import CoverageConfig
-    from coverage.types import TDebugCtl, TWarnFn
+    from coverage.types import TConfigurable, TDebugCtl, TWarnFn
 
 SLUG = "no-covcore"  # for [run] disable_warnings
 ARGUMENTS = {"self", "warn", "debug", "config", "dynamic_contexts"}  # of Core()
@@ -34,9 +37,11 @@ class CovcoreCore(Core):
     def __init__(
         self, *, warn: TWarnFn, debug: TDebugCtl | None, config: CoverageConfig, dynamic_contexts: bool
     ) -> None:
-        reason = self._reason_against(config)
+        reason = _reason_against(config.timid, config.core)
         if reason:
             warn(f"Can't use covcore as core: {reason}, using coverage.py's own", slug=SLUG)
+            if config.core == "covcore":
+                config.core = None
             super().__init__(warn=warn, debug=debug, config=config, dynamic_contexts=dynamic_contexts)
             return
         from covcore_coverage.tracer import CovcoreTracer
@@ -51,17 +56,16 @@ class CovcoreCore(Core):
         self.packed_arcs = False
         self.systrace = False
 
-    def _reason_against(self, config: CoverageConfig) -> str:
-        """Say why covcore cannot be the core; "": it can."""
-        if config.timid:
-            return "timid asks for a trace function"
-        if self.respects_choice and config.core not in (None, "covcore"):
-            return f"core={config.core} is set"
-        free = sum(sys.monitoring.get_tool(tool) is None for tool in range(6))
-        if free < 2:
-            holders = ", ".join(sorted({str(sys.monitoring.get_tool(tool)) for tool in range(6)} - {"None"}))
-            return f"other tools hold the tool ids of sys.monitoring ({holders})"
-        return ""
+
+class Teller(CoveragePlugin):
+    """Has `coverage debug sys` say which core is used: that command measures nothing, so coverage.py knows of none."""
+
+    def configure(self, config: TConfigurable) -> None:
+        """Name the core, as one of the plugins that are listed."""
+        reason = _reason_against(config.get_option("run:timid"), config.get_option("run:core"))
+        self._coverage_plugin_name = (
+            f"covcore is not the core: {reason}" if reason else f"core is covcore {covcore.__version__}"
+        )
 
 
 def install(*, respects_choice: bool = True) -> bool:
@@ -80,6 +84,21 @@ def install(*, respects_choice: bool = True) -> bool:
     CovcoreCore.respects_choice = respects_choice
     control.Core = CovcoreCore  # type: ignore[attr-defined]
     return True
+
+
+def _reason_against(timid: object, core: object) -> str:
+    """Say why covcore cannot be the core; "": it can."""
+    if timid:
+        return "timid asks for a trace function"
+    if CovcoreCore.respects_choice and core not in (None, "covcore"):
+        return f"core={core} is set"
+    session = sys.modules.get("covcore.measure.session")
+    if session is not None and session.current() is not None:
+        return "covcore itself is measuring this process"
+    holders = {sys.monitoring.get_tool(tool) for tool in range(6)}
+    if not holders & {None, "covcore"}:  # ours are free again when a Coverage object inside of another begins
+        return f"all tool ids of sys.monitoring are taken, by {', '.join(sorted(map(str, holders)))}"
+    return ""
 
 
 def _reason_against_all() -> str:

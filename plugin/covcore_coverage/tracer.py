@@ -67,11 +67,12 @@ class CovcoreTracer:
     # ---- what the Collector calls
 
     def start(self) -> None:
-        """Begin to measure, or go on after stop().
-
-        Raises RuntimeError if other tools leave no tool id of sys.monitoring.
-        """
-        self._tracer.start_tally(branches=self.trace_arcs, resume=self._is_resumed)
+        """Begin to measure, or go on after stop(); if that cannot be, say so."""
+        try:
+            self._tracer.start_tally(branches=self.trace_arcs, resume=self._is_resumed)
+        except RuntimeError as error:
+            self.warn(f"covcore measures nothing: {error}", slug="no-covcore")
+            return
         self._is_resumed = True
         self._has_data = True  # if there is none at the first flush, that is worth coverage.py's warning
         if self.should_start_context is not None or self._tracer.meet is not None:
@@ -145,7 +146,9 @@ class CovcoreTracer:
         if filename.startswith(OURS):
             return None
         self._has_data = True  # as it says at the start
-        frame = sys._getframe(1)
+        frame: FrameType | None = sys._getframe(1)
+        if frame is not None and frame.f_code.co_filename != filename:
+            frame = None  # decided on without a start of it
         disposition = self.disposition(filename, frame)
         if disposition is None or not disposition.trace:
             return None
@@ -161,10 +164,10 @@ class CovcoreTracer:
         except RuntimeError as error:
             self.warn(f"covcore follows neither contexts nor plugins: {error}", slug="no-covcore-frames", once=True)
 
-    def disposition(self, filename: str, frame: FrameType) -> TFileDisposition | None:
+    def disposition(self, filename: str, frame: FrameType | None) -> TFileDisposition | None:
         """What coverage.py says of a file; None: a file of a plugin that include and omit do not let through."""
         if filename in self.should_trace_cache:
             return self.should_trace_cache[filename]
-        disposition = self.should_trace(filename, frame)
+        disposition = self.should_trace(filename, frame)  # type: ignore[arg-type]  # which None is fine for
         self.should_trace_cache[filename] = disposition
         return disposition

@@ -2,7 +2,7 @@
 
     python by_context.py CORE < {name: text} as JSON
 
-CORE: covcore, or one of coverage.py's.  Output, as JSON: {name: {context: [lines run, branches taken]}}.
+CORE: covcore, or one of coverage.py's.  Output, as JSON: {name: {context: [lines run, branches taken, lines under way at the switch]}}.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import coverage
 
@@ -23,9 +25,23 @@ def measure(core: str, name: str, text: str) -> dict[str, list[object]]:
     settings.write_text(f"[run]\nbranch = True\n{plugin}\n")
     measuring = coverage.Coverage(data_file=None, config_file=str(settings), include=[str(path)])
     code = compile(text, str(path), "exec")
+    under_way: dict[str, set[int]] = {}
+
+    def switch(label: str) -> None:
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code.co_filename == str(path):
+                under_way.setdefault(label, set()).add(frame.f_lineno)
+            frame = frame.f_back
+        for value in namespace.values():  # a generator that will go on
+            if getattr(value, "gi_frame", None) is not None:
+                under_way.setdefault(label, set()).add(value.gi_frame.f_lineno)
+        measuring.switch_context(label)
+
+    namespace: dict[str, Any] = {"__name__": name, "__file__": str(path), "switch": switch}
     with measuring.collect():
         try:
-            exec(code, {"__name__": name, "__file__": str(path), "switch": measuring.switch_context})
+            exec(code, namespace)
         except Exception as error:
             print(f"{name}: {error}", file=sys.stderr)
     data = measuring.get_data()
@@ -38,7 +54,11 @@ def measure(core: str, name: str, text: str) -> dict[str, list[object]]:
         taken = {
             line: set(to) - set(analysis.missing_branch_arcs().get(line, ())) for line, to in possible(analysis).items()
         }
-        found[context] = [sorted(analysis.executed), sorted((line, to) for line, tos in taken.items() for to in tos)]
+        found[context] = [
+            sorted(analysis.executed),
+            sorted((line, to) for line, tos in taken.items() for to in tos),
+            sorted(under_way.get(context, ())),
+        ]
     return found
 
 

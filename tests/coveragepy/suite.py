@@ -10,8 +10,8 @@ are of a core's name or of a trace function as such.  Exit status 1 if any other
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
-import runpy
 import shutil
 import subprocess
 import sys
@@ -55,18 +55,16 @@ def working_folder() -> Path:
     """
     package = source_package("coverage")
     folder = ROOT / "build" / "coveragepy" / f"{sys.version_info[0]}.{sys.version_info[1]}"
-    if not (folder / "tests" / "zipmods.zip").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(package, folder)
-        igor = runpy.run_path(str(package / "tools" / "igor.py"))
-        here = Path.cwd()
-        os.chdir(folder)
-        try:
-            igor["do_zip_mods"]()
-        finally:
-            os.chdir(here)
-        shutil.rmtree(folder / "coverage")
-        (folder / "pytest.ini").write_text(SETTINGS)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several processes may run samples
+        if not (folder / "pytest.ini").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(package, folder)
+            zip_modules = f"import runpy; runpy.run_path({str(package / 'tools' / 'igor.py')!r})['do_zip_mods']()"
+            subprocess.run([sys.executable, "-c", zip_modules], cwd=folder, check=True)
+            shutil.rmtree(folder / "coverage")
+            (folder / "pytest.ini").write_text(SETTINGS)
     return folder
 
 
@@ -75,8 +73,7 @@ def run(folder: Path, files: list[str], *, ours: bool, workers: int, arguments: 
 
     Returns what became of each: "" passed, "skipped", or what it says that is wrong.
     """
-    results = folder / f"results-{'covcore' if ours else 'ctrace'}.xml"
-    results.unlink(missing_ok=True)
+    results = folder / f"results-{'covcore' if ours else 'ctrace'}-{os.getpid()}.xml"
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("COV", "PYTEST", "PYTHON"))}
     environment |= {"COVERAGE_CORE": "ctrace", "COVERAGE_TESTING": "True", "COVCORE_SWAP": "yes" if ours else "no"}
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
@@ -93,6 +90,7 @@ def run(folder: Path, files: list[str], *, ours: bool, workers: int, arguments: 
             if it.tag in ("failure", "error", "skipped")
         ]
         outcome[name] = texts[0] if texts else ""
+    results.unlink()
     return outcome
 
 
