@@ -6,7 +6,10 @@ import errno
 import os
 import random
 import resource
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -466,3 +469,53 @@ def test_a_publisher_that_hangs(folder: Folder, monkeypatch: pytest.MonkeyPatch)
         folder.publish("a1")
     folder.publish("a1")
     assert folder.runs() == ["a1"]
+
+
+PUBLISHER = """
+import itertools, os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from recording_files import simple
+from covcore.errors import CovcoreError
+from covcore.store.publish import publish_run
+data, number = sys.argv[2], int(sys.argv[3])
+for step in itertools.count():
+    run = f"{number:x}{step:04x}"
+    Path(data + ".d").mkdir(exist_ok=True)
+    try:
+        simple(run, started=10**18 + number * 10**6 + step).write(Path(data + ".d"))
+        for warning in publish_run(data, [data + ".d"], run).warnings:
+            print(warning, flush=True)
+    except (CovcoreError, OSError) as error:
+        print(error, flush=True)
+"""
+
+
+def test_publishers_in_a_crowd(tmp_path: Path) -> None:
+    """Many at once, some killed, and the folder with their lock removed under them: what is there is whole at any time."""
+    data = tmp_path / "data"
+    chance = random.Random(4)
+    output = tmp_path / "output"
+    with output.open("w") as out:
+
+        def start(number: int) -> subprocess.Popen[bytes]:
+            command = [sys.executable, "-c", PUBLISHER, str(Path(__file__).parent), str(data), str(number)]
+            return subprocess.Popen(command, stdout=out, stderr=out)
+
+        crowd = [start(number) for number in range(4)]
+        try:
+            for number in range(4, 12):
+                time.sleep(0.3)
+                shutil.rmtree(f"{data}.d", ignore_errors=True)
+                one = crowd.pop(chance.randrange(len(crowd)))
+                one.kill()
+                one.wait()
+                crowd.append(start(number))
+        finally:
+            for one in crowd:
+                one.kill()
+                one.wait()
+    assert data.exists()
+    assert "Traceback" not in output.read_text()
+    assert [line for line in output.read_text().splitlines() if "damaged" in line or "read back" in line] == []
+    Database.open(str(data)).close()

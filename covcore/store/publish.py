@@ -6,6 +6,7 @@ the disk.  What a killed publisher leaves, the next one removes or does again.
 
 import _sqlite3 as sqlite3
 import errno
+import fcntl
 import os
 
 from covcore.errors import CovcoreError
@@ -147,12 +148,15 @@ def write_database(data: str, union: Union, replaced: Iterable[str], safe: str =
         try:
             written = write_file(new, union, replaced)
             os.fsync(descriptor)
+            verify(new, written)
+            os.rename(new, path)
         finally:
             os.close(descriptor)
-        verify(new, written)
-        os.rename(new, path)
         sync_folder(path.rpartition("/")[0] or "/")
         return written
+    except BlockingIOError:
+        safe = safe or f"the recordings stay in {folder_of(data)} for the next command to publish"
+        raise Unwritable(f"cannot write {data}: another command writes it; {safe}") from None
     except BaseException as error:
         remove(new)
         if not isinstance(error, (OSError, sqlite3.Error)):
@@ -174,15 +178,52 @@ def verify(path: str, written: Written) -> None:
 
 
 def create(new: str, path: str) -> int:
-    """Make a file that takes the place of another later.  Returns its descriptor.  Raises OSError."""
-    remove(new)  # of a publisher that was killed
-    descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    """Make a file that takes the place of another later.
+
+    It is locked as long as it is open.  DATA.d/lock keeps two publishers apart, but whoever removes that folder while a run
+    publishes takes the lock away; then the second would write into what the first renames.
+
+    Returns:
+        Its descriptor.
+
+    Raises:
+        OSError: it cannot be made, or another publisher writes it.
+    """
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    try:
+        left = os.open(new, flags)
+    except OSError:
+        remove(new)  # it is not there, or nothing that a publisher makes
+    else:
+        try:
+            take(left)  # it is of a publisher that was killed
+            remove(new)
+        finally:
+            os.close(left)
+    descriptor = os.open(new, flags | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        take(descriptor)
+        if not os.path.samestat(os.stat(new, follow_symlinks=False), os.fstat(descriptor)):
+            raise BlockingIOError
+    except OSError:
+        os.close(descriptor)
+        raise
     try:
         mode = os.stat(path).st_mode
     except OSError:
         mode = os.fstat(descriptor).st_mode
     os.fchmod(descriptor, mode & 0o777 | 0o600)
     return descriptor
+
+
+def take(descriptor: int) -> None:
+    """Lock a file, where the file system knows locks.  Raises BlockingIOError: another process holds it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        return
 
 
 def write_file(new: str, union: Union, replaced: Iterable[str]) -> Written:
