@@ -83,7 +83,9 @@ class Program:
         if self.main is None:
             return False
         if self.needs_runpy:
-            return self.main.__dict__.get("__spec__") is not None
+            names = self.main.__dict__
+            # pdb puts its script in the place of itself.
+            return names.get("__spec__") is not None or "__file__" in names
         error = getattr(sys, "last_exc", None)
         return not isinstance(error, SyntaxError) or error.__traceback__ is not None
 

@@ -5,6 +5,7 @@ What is played are the programs of tests/programs.py, again and again, each a fe
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -124,3 +125,34 @@ def test_a_tool_that_frees_clears_and_takes_our_ids() -> None:
         "covcore: warning: another tool has freed or cleared covcore's tool ids of sys.monitoring: "
         "what ran from then to the next switch of contexts is missing\n"
     )
+
+
+INSTRUCTIONS = """
+import subprocess
+import sys
+def f(x):
+    if x:
+        return 1
+    return 2
+heard = []
+monitoring, events = sys.monitoring, sys.monitoring.events
+def take(id, what, callback):
+    monitoring.use_tool_id(id, str(id))
+    for event in what:
+        monitoring.register_callback(id, event, callback)
+    monitoring.set_local_events(id, f.__code__, sum(what))
+take(0, [events.INSTRUCTION], lambda code, offset: heard.append(offset))
+f(0)
+n = len(heard)
+for id in 1, 2:
+    take(id, [events.PY_START], lambda code, offset: None)
+f(0)
+print(n > 0, len(heard) - n)
+"""
+
+
+def test_cpython_drops_instruction_events() -> None:
+    """gh-157900, without covcore: a tool that was there first loses its INSTRUCTION events when two tools share another
+    event.  When this fails, CPython has mended it: see docs/coexistence.md and src/tracer.c."""
+    done = subprocess.run([sys.executable, "-c", INSTRUCTIONS], capture_output=True, text=True, check=True)
+    assert done.stdout == "True 0\n"
