@@ -7,6 +7,7 @@ import shutil
 import sys
 import tarfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -39,6 +40,8 @@ PACKAGES = {
     "mako": ["mako"],
 }  # what a suite tests
 WITHOUT_CONTEXTS = ["click", "marshmallow", "attrs"]
+XDIST = ["click", "jinja2"]  # also run by two workers; marshmallow has ids with the time of collection
+REACH_OF_XDIST = 1.05
 EVERY = 3  # the rivals take part in every third round: their figures need not be as sharp as ours
 LIST = Path(__file__).with_name("suites.txt")
 
@@ -71,6 +74,8 @@ def measure(options: Options) -> Result:
             if COVCORE in taken:
                 costs[BARE].append(taken[BARE])
                 costs[COVCORE].append(taken[COVCORE])
+            if suite in XDIST:
+                rows.append(with_workers(suite, python, options))
             if problem:
                 rows.append(Row(f"suite of {suite}, {python}: outcomes of tests", "x", {COVCORE: problem}))
         if len(costs[BARE]) > 1:
@@ -80,6 +85,14 @@ def measure(options: Options) -> Result:
         if first and not options.quick:
             rows.append(data_sizes("click", python))
     return Result("suites", options, rows)
+
+
+def with_workers(suite: str, python: str, options: Options) -> Row:
+    """The suite by two workers of pytest-xdist, with contexts, over the same bare; merging their data included."""
+    taken, texts = timed(suite, python, [BARE, COVCORE_CONTEXTS], options, "-n2")
+    figure = texts.get(COVCORE_CONTEXTS) or ratios(taken[COVCORE_CONTEXTS], taken[BARE])
+    what = f"suite of {suite} with a context for each test, by two workers of pytest-xdist, {python}"
+    return Row(what, "x", {COVCORE: figure}, REACH_OF_XDIST)
 
 
 def suite_rows(what: str, python: str, figures: dict[str, Estimate | str]) -> list[Row]:
@@ -156,20 +169,25 @@ def pytest(suite: str, tool: Tool, folder: Path, *options: str) -> Cost:
 # ---- time
 
 
-def timed(suite: str, python: str, names: list[str], options: Options) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """Seconds by tool, of the rounds that it takes part in; and for tools that cannot run the suite, why not."""
+def timed(
+    suite: str, python: str, names: list[str], options: Options, *words: str
+) -> tuple[dict[str, list[float]], dict[str, str]]:
+    """Seconds by tool, of the rounds that it takes part in; and for tools that cannot run the suite, why not.
+
+    words: arguments of pytest
+    """
     tools = {name: Tool(name, python) for name in names}
     texts = {}
-    bare = once(suite, tools[BARE], 0)
+    bare = once(suite, tools[BARE], 0, words)
     if bare.cost.status != 0:
         raise SystemExit(f"bench: the suite of {suite} fails without being measured:\n{bare.cost.output[-2000:]}")
     for name in names[1:]:
-        first = once(suite, tools[name], 0)
+        first = once(suite, tools[name], 0, words)
         if first.cost.status != bare.cost.status or first.summary != bare.summary:
             texts[name] = f"fails ({first.cost.status}): {first.summary or last_line(first.cost.output)}"
     able = {name: tool for name, tool in tools.items() if name not in texts}
-    variants = {name: partial(round_of, suite, tool) for name, tool in able.items()}
-    taken = interleaved(variants, options.pairs, f"suite of {suite}, {python}")
+    variants = {name: partial(round_of, suite, tool, words) for name, tool in able.items()}
+    taken = interleaved(variants, options.pairs, " ".join([f"suite of {suite}, {python}", *words]))
     for name, timings in taken.items():
         for timing in timings:
             if timing is not None and timing.summary != bare.summary:
@@ -177,13 +195,13 @@ def timed(suite: str, python: str, names: list[str], options: Options) -> tuple[
     return {name: [t.cost.cpu for t in timings if t is not None] for name, timings in taken.items()}, texts
 
 
-def round_of(suite: str, tool: Tool, number: int) -> Timing | None:
-    return once(suite, tool, number) if takes_part(tool.name, number) else None
+def round_of(suite: str, tool: Tool, words: Sequence[str], number: int) -> Timing | None:
+    return once(suite, tool, number, words) if takes_part(tool.name, number) else None
 
 
-def once(suite: str, tool: Tool, number: int) -> Timing:
+def once(suite: str, tool: Tool, number: int, words: Sequence[str]) -> Timing:
     with TemporaryDirectory() as temp:
-        cost = pytest(suite, tool, Path(temp))
+        cost = pytest(suite, tool, Path(temp), *words)
     found = re.findall(r"^(\d+ passed.*?|.*?\d+ failed.*?) in [\d.]+s", cost.output, re.MULTILINE)
     return Timing(cost, re.sub(r", \d+ warnings?", "", found[-1]) if found else "")
 
