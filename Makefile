@@ -75,24 +75,31 @@ build/c/sanitizers:
 	@if $(CC) $(sanitizers) $@.c -o $@.probe 2>/dev/null; then echo $(sanitizers) >$@; else echo >$@; fi
 
 # In a copy of the tree: the extensions that lie in this one stay as they are, and no test can import them by mistake.
-sanitized = $(wildcard Makefile README.md LICENSE pyproject.toml setup.py covcore examples plugin src tests tools)
+sanitized = $(wildcard Makefile README.md LICENSE MANIFEST.in pyproject.toml setup.py bench covcore docs examples plugin src tests tools)
+
+# Crashes that tests ask for are to end as they do without: by their signal.
+asan_options = detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigfpe=0
 
 sanitize: test-c ## the C and the Python tests with AddressSanitizer and UBSan, on Python 3.14
 	@rm -rf $(addprefix build/sanitize/,$(sanitized) .venv/3.14/.extensions .venv/3.14/.built)
 	@mkdir -p build/sanitize
 	@tar -c --exclude=__pycache__ --exclude='*.so' $(sanitized) | tar -x -C build/sanitize
 	COVCORE_SANITIZE=1 $(MAKE) --no-print-directory -C build/sanitize build PY=3.14
-	cd build/sanitize && ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
+	cd build/sanitize && ASAN_OPTIONS=$(asan_options) UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 	    LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
 	    $(CURDIR)/build/sanitize/.venv/3.14/bin/python -m pytest $(PYTEST_ARGS)
 
 fuzz: ## each fuzzer for SECONDS=60, built with clang's libFuzzer
 	@command -v $(CLANG) >/dev/null || { echo "make fuzz: no $(CLANG): install the packages clang and libclang-rt-dev" >&2; exit 1; }
 	@$(MAKE) --no-print-directory $(patsubst tests/fuzz/%.c,run-%,$(wildcard tests/fuzz/fuzz_*.c))
+	@python=$(call python,3.14); [ ! -x $$python ] || PYTHONPATH=tests $$python -m faults.ledger note T43 \
+	    "$$(cat build/fuzz/*.found | tr '\n' ';' | sed 's/;/; /g; s/; $$//')"
 
 run-fuzz_%: build/fuzz/fuzz_%
 	mkdir -p build/fuzz/corpus_$*
-	cd build/fuzz && ./fuzz_$* -max_total_time=$(SECONDS) -print_final_stats=1 corpus_$* $(wildcard $(CURDIR)/tests/fuzz/corpus_$*)
+	cd build/fuzz && ./fuzz_$* -max_total_time=$(SECONDS) -print_final_stats=1 corpus_$* $(wildcard $(CURDIR)/tests/fuzz/corpus_$*) \
+	    2>$*.log || { tail -n 60 $*.log >&2; exit 1; }
+	@echo "$*: $$(sed -n 's/^stat::number_of_executed_units: *//p' build/fuzz/$*.log) inputs in $(SECONDS) s, no finding" | tee build/fuzz/$*.found
 
 build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) $(c_files)
 	@mkdir -p $(@D)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Outcome, Place
+from conftest import Outcome, Place, unless_sanitized
 from faults.victims import SEEDS, rng
 
 from covcore.errors import CovcoreError
@@ -157,7 +157,7 @@ def test_a_limit_that_comes_later(victim: Place) -> None:
         assert database.files()
 
 
-@pytest.mark.parametrize("limit", ["RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_AS"])
+@pytest.mark.parametrize("limit", ["RLIMIT_NOFILE", "RLIMIT_NPROC", pytest.param("RLIMIT_AS", marks=unless_sanitized)])
 def test_other_limits(victim: Place, limit: str) -> None:
     text = f"import resource\nresource.setrlimit(resource.{limit}, ({2**31 if limit == 'RLIMIT_AS' else 3},) * 2)\n"
     victim.write("victim.py", text + PROGRAM)
@@ -215,6 +215,7 @@ def fail(place: Place, shim: Path, call: str, first: int, last: int, error: int)
     return outcome if failed else None
 
 
+@unless_sanitized
 @pytest.mark.parametrize("call", CALLS)
 def test_the_nth_call_fails(victim: Place, shim: Path, call: str, figure: Callable[[str], None]) -> None:
     """As SQLite tests its own: the first, the second, ... call fails, alone or with all that follow (T19)."""

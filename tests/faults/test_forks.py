@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from conftest import Place
+from conftest import Place, unless_sanitized
 from faults.victims import SEEDS
 
 from covcore.store.loading import load
@@ -142,6 +142,7 @@ def test_runs_that_start_at_once(place: Place) -> None:
     assert set(place.lines()) == {f"main{i}.py" for i in range(n)}
 
 
+@unless_sanitized
 def test_many_threads(place: Place, figure: Callable[[str], None]) -> None:
     """T14: neither descriptors nor memory grow."""
     n = 100_000 if SEEDS >= 100 else 5_000
