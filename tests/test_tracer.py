@@ -89,6 +89,13 @@ def test_beside_other_tools(name: str, option: str, tmp_path: Path) -> None:
     assert_exact(name, path, observe("covcore", path, option))
 
 
+@pytest.mark.parametrize("name", ["comprehensions", "coroutines", "one_liners", "hot"])
+def test_what_is_silenced_at_once_is_armed_with_all_that_it_needs(name: str, tmp_path: Path) -> None:
+    """Without events to spare all code is armed again at each switch, with the events that its shape asks for."""
+    path = write(tmp_path, PROGRAMS[name])
+    assert_exact(name, path, observe("covcore", path, env={"SPARE": "0"}))
+
+
 UNDER_WAY = """
 def callee(label):
     switch(label)

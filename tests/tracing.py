@@ -46,7 +46,8 @@ class Covcore:
         self.folder = tempfile.mkdtemp()
         self.n_starts = 0
         self.accept = {path}
-        self.tracer = _tracer.Tracer(lambda filename: filename if filename in self.accept else None)
+        spare = "SPARE" not in os.environ
+        self.tracer = _tracer.Tracer(lambda filename: filename if filename in self.accept else None, spare=spare)
         self.start_tracer()
 
     def start_tracer(self) -> None:
