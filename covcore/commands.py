@@ -5,7 +5,7 @@ import sys
 from argparse import Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 
 from covcore import __version__
-from covcore.config import FORMATS, KEYS, percentage, precision, read_settings, sort_column
+from covcore.config import FORMATS, HTML_FOLDER, HTML_TITLE, KEYS, percentage, precision, read_settings, sort_column
 from covcore.errors import CovcoreError, did_you_mean
 from covcore.options import RUN_OPTIONS, split_list
 
@@ -242,14 +242,16 @@ examples:
   covcore html -d build/coverage --title="parcels, main"
   covcore html --include="src/*" --skip-covered
   covcore html --single-file coverage.html   all pages in one file, to send or to keep
+  covcore html --baseline main.covcore       with what was lost, gained, and is new and uncovered
   covcore html --no-contexts                 without the tests: half the size
 """,
         _html,
     )
     flag = parser.add_argument
-    flag("-d", "--directory", metavar="DIR", default="htmlcov", help="the folder to write; default: htmlcov")
+    flag("-d", "--directory", metavar="DIR", default=HTML_FOLDER, help="the folder to write; default: %(default)s")
     flag("--single-file", metavar="FILE", help='write one file in place of the folder; "-": standard output')
-    flag("--title", metavar="TEXT", default="Coverage report", help="default: %(default)s")
+    flag("--baseline", metavar="FILE", help="another database: mark what has changed since, and filter by it")
+    flag("--title", metavar="TEXT", default=HTML_TITLE, help="default: %(default)s")
     flag("--no-contexts", dest="with_tests", action="store_false", help="leave out which tests ran what")
     flag("-q", "--quiet", action="store_true", help="do not print where the report is")
     _add_choices(parser)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 FORMATS = ("text", "markdown", "total", "badge", "github", "gitlab")
+HTML_FOLDER, HTML_TITLE = "htmlcov", "Coverage report"  # of `covcore html`
 CONTEXTS = ("test", "phase", "none")
 SORT_COLUMNS = ("name", "stmts", "miss", "branch", "brpart", "cover")
 DATA_VARIABLE = "COVCORE_DATA"

@@ -2,21 +2,22 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
+from covcore.analysis.baseline import Change, compare
 from covcore.analysis.exclusions import Rules
 from covcore.html.folder import write_folder
 from covcore.html.report import Choice, Report
 from covcore.html.single import single_file
 from covcore.report import output, results, thresholds
-from covcore.report.results import Results
+from covcore.report.results import Reported, Results
+from covcore.report.selection import chosen_contexts
 from covcore.store.database import Database
 from covcore.store.loading import load
 
 DIRECTORY = "htmlcov"
-TITLE = "Coverage report"
 
 
 class Options(results.Options, Protocol):
@@ -24,6 +25,7 @@ class Options(results.Options, Protocol):
 
     directory: str
     single_file: str | None
+    baseline: str | None
     title: str
     with_tests: bool
     quiet: bool
@@ -49,13 +51,23 @@ def html_command(options: Options) -> int:
 def write_report(found: Results, database: Database, options: Options) -> str:
     """Write the report.  Returns the path of its first page.  Raises CovcoreError."""
     choice = Choice(options.title, options.precision, options.with_tests)
-    report = Report(found, found.shown(options), database, Rules.of(options), choice)
+    rules, shown = Rules.of(options), found.shown(options)
+    report = Report(found, shown, database, rules, choice, _changes(shown, rules, options))
     with progress(len(report.entries)) as advance:
         if options.single_file:
             output.write(options.single_file, single_file(report, advance), option="--single-file")
             return options.single_file
         write_folder(options.directory, report, advance)
     return os.path.join(options.directory, "index.html")
+
+
+def _changes(shown: Sequence[Reported], rules: Rules, options: Options) -> list[Change]:
+    """What has changed since the baseline; nothing without one."""
+    if options.baseline is None:
+        return []
+    with load(os.path.abspath(options.baseline), recover=False) as baseline:
+        contexts = chosen_contexts(baseline, options.contexts)
+        return compare(baseline, [(file.path, file.result) for file in shown], rules, contexts, options.paths)
 
 
 @contextmanager

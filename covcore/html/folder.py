@@ -110,7 +110,9 @@ class _Folder:
         page = report.page(entry)
         result = report.results[entry.path]
         n_tests = [row.n_tests for row in page.rows]
-        key = _hash(self._stamp, job, encode(result), page.text_hash, n_tests, report.choice, bool(report.test_names))
+        change = report.changes.get(entry.path)
+        known = job, encode(result), page.text_hash, n_tests, change
+        key = _hash(self._stamp, *known, report.choice, bool(report.test_names))
         self._put(f"data/{entry.page}.js", as_script(f"file-{entry.page}", page.data))
         path = f"files/{entry.page}.html"
         if self._known.get(entry.page) != key or not os.path.exists(os.path.join(self._folder, path)):
@@ -135,6 +137,7 @@ class _Folder:
             after=job.after,
             rows=page.rows,
             with_tests=bool(self._report.test_names),
+            change=self._report.changes.get(entry.path),
         )
 
     # ---- the index
@@ -142,7 +145,10 @@ class _Folder:
     def _indexes(self, made: Sequence[Made]) -> None:
         report = self._report
         chunks = self._records([one.record for one in made]) if report.test_names else []
-        data = index_data(report.entries, report.choice.title, report.choice.precision, len(report.test_names), chunks)
+        choice = report.choice
+        data = index_data(
+            report.entries, choice.title, choice.precision, len(report.test_names), chunks, report.changes
+        )
         self._put("data/index.js", as_script("index", data))
         self._put("data/functions.js", as_script("functions", functions_data(one.functions for one in made)))
         self._put("data/classes.js", as_script("classes", functions_data(one.classes for one in made)))

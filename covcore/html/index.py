@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from covcore.analysis.baseline import STATES, Change
 from covcore.analysis.figures import Figures
 from covcore.html.data import front_coded
 from covcore.html.pages import Function
@@ -20,7 +21,12 @@ class Entry(NamedTuple):
 
 
 def index_data(
-    entries: Sequence[Entry], title: str, precision: int, n_tests: int, chunks: Sequence[int]
+    entries: Sequence[Entry],
+    title: str,
+    precision: int,
+    n_tests: int,
+    chunks: Sequence[int],
+    changes: Mapping[str, Change],
 ) -> dict[str, object]:
     """What the index's script begins with.
 
@@ -30,8 +36,10 @@ def index_data(
         precision: decimals of percentages.
         n_tests: how many tests there are to choose from; 0: the report has none.
         chunks: how many files each of the record chunks has.
+        changes: since the baseline, by path; none without a baseline.
     """
     return {
+        "changes": _changes([changes[entry.path] for entry in entries]) if changes else None,
         "title": title,
         "precision": precision,
         "tests": n_tests,
@@ -40,6 +48,11 @@ def index_data(
         "pages": "".join(entry.page for entry in entries),
         "figures": _columns(entry.figures for entry in entries),
     }
+
+
+def _changes(changes: Sequence[Change]) -> dict[str, object]:
+    counts = {state: [change.count(state) for change in changes] for state in STATES}
+    return {"counts": counts, "unknown": [int(not change.is_known) for change in changes]}
 
 
 def functions_data(files: Iterable[Sequence[Function]]) -> dict[str, object]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from covcore.analysis.baseline import Change
 from covcore.analysis.conditions import Condition
 from covcore.analysis.figures import Figures
 from covcore.analysis.file import FileResult
@@ -29,6 +30,7 @@ class Way(NamedTuple):
     anchor: int  # the line to jump to
     is_taken: bool
     never: Markup  # what it means if it is not
+    change: str = ""  # since the baseline
 
 
 class Row(NamedTuple):
@@ -42,6 +44,8 @@ class Row(NamedTuple):
     conditions: Sequence[tuple[int, str, str]] = ()  # index, text, the outcomes that never happened
     note: str = ""
     n_tests: int = 0
+    change: str = ""  # since the baseline
+    is_first_change: bool = False  # of a stretch
 
     @property
     def sign(self) -> str:
@@ -81,13 +85,20 @@ class Page(NamedTuple):
     classes: Sequence[Function]
 
 
-def page(parsed: Parsed, result: FileResult, found: RanBy) -> Page:
-    """Make the page of a file."""
+def page(parsed: Parsed, result: FileResult, found: RanBy, change: Change | None = None) -> Page:
+    """Make the page of a file.
+
+    Args:
+        parsed: its text.
+        result: its analysis.
+        found: which tests ran what.
+        change: since the baseline, if there is one.
+    """
     grouped = Grouped(found, result)
     functions, classes, owners = _functions(result)
     lines = parsed.text.split("\n")
     meanings = decisions(parsed.tree, parsed.outline, lines)
-    data = {
+    data: dict[str, object] = {
         "statements": result.statements,
         "groups": grouped.statements,
         "branches": [
@@ -101,11 +112,14 @@ def page(parsed: Parsed, result: FileResult, found: RanBy) -> Page:
         ],
         "missing": [missing_words(it) for it in result.conditions],
     }
+    if change:
+        data["changes"] = change.lines
+        data["changed_branches"] = [change.branches.get(branch, "") for branch in grouped.ways]
     raw = record(grouped, result, owners)
     if found.tests:
         data["record"] = packed(raw)
     return Page(
-        list(_rows(parsed, result, grouped, meanings)),
+        list(_rows(parsed, result, grouped, meanings, change)),
         data,
         raw,
         hashlib.sha256(parsed.text.encode("utf-8", "surrogatepass")).hexdigest(),
@@ -145,10 +159,16 @@ def _function(part: regions.Part, result: FileResult) -> Function:
     return Function(printable(part.name), part.start, part.figures, complexity)
 
 
-def _rows(parsed: Parsed, result: FileResult, grouped: Grouped, meanings: Mapping[int, Decision]) -> Iterator[Row]:
+def _rows(
+    parsed: Parsed,
+    result: FileResult,
+    grouped: Grouped,
+    meanings: Mapping[int, Decision],
+    change: Change | None,
+) -> Iterator[Row]:
     first = parsed.outline.first
     lines = parsed.text.split("\n")
-    ways = _ways(result, meanings)
+    ways = _ways(result, meanings, change)
     chips: dict[int, list[tuple[int, str, str]]] = {}
     for index, condition in enumerate(result.conditions):
         if condition.missing and _has_chip(condition, result):
@@ -161,12 +181,14 @@ def _rows(parsed: Parsed, result: FileResult, grouped: Grouped, meanings: Mappin
     n_tests = {
         line: grouped.groups.size(group) for line, group in zip(result.statements, grouped.statements, strict=True)
     }
-    rule = ""
+    changes = change.lines if change else {}
+    rule = before = ""
     for number in range(1, len(lines) + (lines[-1] != "")):
         statement = first[number]
         excluding = result.excluded.get(statement, "")
         note = f"excluded by {printable(excluding)}" if excluding and excluding != rule else ""
         rule = excluding if statement in states else rule
+        changed = changes.get(statement, "")
         yield Row(
             number,
             states.get(statement, ""),
@@ -176,10 +198,14 @@ def _rows(parsed: Parsed, result: FileResult, grouped: Grouped, meanings: Mappin
             chips.get(number, ()),
             note,
             n_tests.get(number, 0),
+            changed,
+            changed not in ("", before),
         )
+        before = changed if statement in states else before
 
 
-def _ways(result: FileResult, meanings: Mapping[int, Decision]) -> dict[int, list[Way]]:
+def _ways(result: FileResult, meanings: Mapping[int, Decision], change: Change | None) -> dict[int, list[Way]]:
+    changes = change.branches if change else {}
     found: dict[int, list[Way]] = {}
     for line, targets in result.branches.items():
         missing = result.missing_branches.get(line, ())
@@ -188,7 +214,7 @@ def _ways(result: FileResult, meanings: Mapping[int, Decision]) -> dict[int, lis
             if to in missing and line in meanings:
                 phrase = Markup(PHRASES[meanings[line].meaning(to)])
                 never = Markup(": ") + phrase.format(Markup("<code>{}</code>").format(meanings[line].quote))
-            way = Way(str(to) if to > 0 else "exit", abs(to), to not in missing, never)
+            way = Way(str(to) if to > 0 else "exit", abs(to), to not in missing, never, changes.get((line, to), ""))
             found.setdefault(line, []).append(way)
     return found
 

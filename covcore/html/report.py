@@ -1,10 +1,11 @@
 """A report that is being made: its files in order, and the page of each."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from covcore.analysis import source
+from covcore.analysis.baseline import Change
 from covcore.analysis.exclusions import Rules
 from covcore.analysis.ran_by import parse, ran_by
 from covcore.errors import CovcoreError, printable
@@ -47,13 +48,21 @@ class Report:
         entries: its files, by name.
         total: figures of all files, also of those that are not shown.
         left_out: files without figures and the reason, both safe to show.
+        changes: since the baseline, by path; none without a baseline.
         test_names: by number, safe to show; none if the report is without tests.
     """
 
     def __init__(
-        self, found: Results, shown: Sequence[Reported], database: Database, rules: Rules, choice: Choice
+        self,
+        found: Results,
+        shown: Sequence[Reported],
+        database: Database,
+        rules: Rules,
+        choice: Choice,
+        changes: Sequence[Change] = (),
     ) -> None:
         self.choice = choice
+        self.changes: Mapping[str, Change] = {change.path: change for change in changes}
         self.total = found.total
         self.left_out = [
             (printable(display_name(file.path)), printable(file.problem)) for file in found.files if file.result is None
@@ -83,7 +92,7 @@ class Report:
             parsed = parse(source.read(entry.path).text)
             hits = self._database.hits_of(entry.path)[1] if self._numbers else []
             found = ran_by(parsed, self.results[entry.path], hits, self._numbers, self._rules, self._optimize)
-            return page(parsed, self.results[entry.path], found)
+            return page(parsed, self.results[entry.path], found, self.changes.get(entry.path))
         except source.UnusableSource, SyntaxError, IndexError, ValueError:
             raise CovcoreError(f"{plain_name(entry.path)} has changed in this moment: try again") from None
 

@@ -50,6 +50,7 @@ def single_file(report: Report, advance: Callable[[], None]) -> Iterator[str]:
             after=job.after,
             rows=page.rows,
             with_tests=bool(report.test_names),
+            change=report.changes.get(job.entry.path),
         )
         yield _data(job.entry.page, page.data)
         records.append(page.record)
@@ -58,7 +59,8 @@ def single_file(report: Report, advance: Callable[[], None]) -> Iterator[str]:
         advance()
     choice = report.choice
     chunks = [len(records)] if report.test_names else []
-    yield _data("index", index_data(report.entries, choice.title, choice.precision, len(report.test_names), chunks))
+    index = index_data(report.entries, choice.title, choice.precision, len(report.test_names), chunks, report.changes)
+    yield _data("index", index)
     yield _data("functions", functions_data(functions))
     yield _data("classes", functions_data(classes))
     yield _data("tests", report.tests_data())

@@ -14,7 +14,7 @@ import pytest
 
 OPTION = "--covcore"
 WORKER_VARIABLE = "COVCORE_PYTEST_WORKER"  # tells a worker of pytest-xdist what to do; gone before its tests run
-REPORTS = ("term", "term-missing", "xml", "json", "lcov", "markdown")
+REPORTS = ("term", "term-missing", "html", "xml", "json", "lcov", "markdown")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

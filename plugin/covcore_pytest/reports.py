@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+import sysconfig
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
 
-from covcore.config import KEYS
+from covcore.config import HTML_FOLDER, HTML_TITLE, KEYS
 from covcore.errors import CovcoreError, diverted
 from covcore.report import cobertura, json_format, lcov, output, results, thresholds
 from covcore.report.markdown import markdown_lines
@@ -96,6 +98,13 @@ def one_report(kind: str, destination: str, found: Results, database: Database, 
         usual, name, pieces = FILES[kind]
         output.write(destination or usual, pieces(found, database, choice))
         return [f"wrote {name} report to {destination or usual}"]
+    if kind == "html":
+        asked = {"directory": destination or HTML_FOLDER, "single_file": None, "baseline": None, "title": HTML_TITLE}
+        pages = SimpleNamespace(**vars(choice) | asked | {"with_tests": True})
+        with libraries():
+            from covcore.html.command import write_report  # with the templates: for those who ask for it
+
+            return [f"wrote HTML report to {write_report(found, database, pages)}"]
     show_missing = choice.show_missing or kind == "term-missing"
     skip_covered = choice.skip_covered or destination == SKIP_COVERED
     table = build(
@@ -114,6 +123,17 @@ def one_report(kind: str, destination: str, found: Results, database: Database, 
 def written(path: str, lines: list[str]) -> list[str]:
     output.write(path, (f"{line}\n" for line in lines))
     return [f"wrote report to {path}"]
+
+
+@contextmanager
+def libraries() -> Iterator[None]:
+    """Find installed packages, too: what the program has left on sys.path is out of reach by now, and all but the standard library."""
+    before = sys.path
+    sys.path = [*before, *dict.fromkeys(map(sysconfig.get_path, ("purelib", "platlib")))]
+    try:
+        yield
+    finally:
+        sys.path = before
 
 
 @contextmanager

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
+import re
 from pathlib import Path
 
 import lxml.html
@@ -185,3 +188,74 @@ def test_no_name_becomes_markup(place: Place, name: str) -> None:
         assert not page.findall(".//img")
         assert "\u202e" not in path.read_text() and "\x01" not in path.read_text()
         assert os.path.commonpath([path, place.folder])
+
+
+def test_one_file_has_it_all(report: Place) -> None:
+    report.write("other.py", "import program\n")
+    report.covcore("run", "--append", "other.py")
+    outcome = report.covcore("html", "--single-file", "out/one.html")
+    assert (outcome.status, outcome.stdout) == (0, "out/one.html\n")
+    page = lxml.html.fromstring((report.folder / "out/one.html").read_text())
+    assert [section.findtext(".//h1/bdi") for section in page.findall(".//section[@class='file']")] == [
+        "other.py",
+        "program.py",
+    ]
+    ids = [element.get("id") for element in page.iter() if element.get("id")]
+    assert len(ids) == len(set(ids))
+    links = {a.get("href")[1:] for a in page.iter("a")}
+    assert links <= set(ids)
+
+
+def test_the_policy_of_one_file_names_each_script(report: Place) -> None:
+    """And nothing else: no data is a script."""
+    report.covcore("html", "--single-file", "one.html")
+    page = lxml.html.fromstring((report.folder / "one.html").read_text())
+    policy = page.find(".//meta[@http-equiv='Content-Security-Policy']").get("content")
+    scripts = [script for script in page.iter("script") if script.get("type") != "application/json"]
+    texts = [script.text for script in scripts] + [style.text for style in page.iter("style")]
+    hashes = {base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts}
+    assert set(re.findall("'sha256-([^']+)'", policy)) == hashes
+    assert "unsafe" not in policy and "'self'" not in policy
+
+
+def test_a_report_on_standard_output_is_nothing_else(report: Place) -> None:
+    outcome = report.covcore("html", "--single-file=-")
+    assert outcome.stdout.startswith("<!DOCTYPE html>") and outcome.stdout.rstrip().endswith("</html>")
+
+
+def test_a_baseline_marks_what_has_changed(place: Place) -> None:
+    place.write("program.py", "import sys\nif len(sys.argv) > 1:\n    print('more')\nelse:\n    print('less')\n")
+    place.covcore("run", "--data=before", "program.py", "x")
+    place.covcore("run", "program.py")
+    assert place.covcore("html", "--baseline=before").status == 0
+    page = pages(place)["program.py"]
+    rows = {int(row.get("id")[1:]): row.get("data-change") for row in page.findall(".//tbody/tr")}
+    assert rows == {1: None, 2: None, 3: "lost", 4: None, 5: "gained"}
+    assert [text(it) for it in page.findall(".//em[@class='state']")] == ["lost", "gained"]
+    ways = {way.get("href"): way.get("data-change") for way in page.findall(".//td/a[@class]")}
+    assert ways == {"#L3": "lost", "#L5": "gained"}
+    data = (place.folder / "htmlcov/data/index.js").read_text()
+    assert '"counts":{"new-uncovered":[0],"lost":[2],"gained":[2],"new":[0]}' in data
+
+
+def test_a_baseline_that_is_not_there_is_said(report: Place) -> None:
+    outcome = report.covcore("html", "--baseline=nowhere")
+    assert outcome.status == 1
+    assert outcome.stderr.startswith("covcore: error: no data at ")
+
+
+def test_the_plugin_writes_pages(place: Place) -> None:
+    place.write("program.py", PROGRAM)
+    place.write("test_program.py", TESTS)
+    outcome = place.python("-m", "pytest", "-q", "--covcore=program", "--covcore-report=html:out/pages")
+    assert outcome.status == 0, outcome.stdout
+    assert "wrote HTML report to out/pages/index.html" in outcome.stdout
+    [page] = (place.folder / "out/pages/files").iterdir()
+    rows = lxml.html.fromstring(page.read_text()).findall(".//tbody/tr")
+    n_tests = {int(row.get("id")[1:]): row.findtext(".//button") for row in rows}
+    assert (n_tests[1], n_tests[2], n_tests[3], n_tests[4]) == ("1", "3", "2", "1")
+
+
+def test_nothing_of_it_is_shown_where_nobody_looks(report: Place) -> None:
+    outcome = report.covcore("html", "--quiet")
+    assert (outcome.stdout, outcome.stderr) == ("", "")

@@ -130,7 +130,14 @@ covcore.views.file = async (section) => {
 
   function mark(mask, view) {
     marked = new Set();
-    if (view === "alone" && mask) {
+    const base = data.changes ? covcore.state.base : "";
+    if (base) {
+      const onWay = new Set(data.branches.filter((_, n) => data.changed_branches[n] === base).map(([line]) => line));
+      const isSo = (line) => (data.changes[line] || "same") === base || onWay.has(line);
+      data.statements.forEach((line, number) => isSo(line) && marked.add(number));
+    } else if (!hasTests) {
+      // nobody to ask
+    } else if (view === "alone" && mask) {
       const alone = record.alone(mask);
       data.groups.forEach((group, number) => group >= 0 && alone[group] && marked.add(number));
     } else if (view === "one") {
@@ -151,7 +158,7 @@ covcore.views.file = async (section) => {
     lines = view.lines;
     taken = view.ways;
     show(view);
-    if (hasTests) mark(mask, covcore.state.view);
+    mark(mask, covcore.state.view);
     count();
     section.dispatchEvent(new CustomEvent("recoloured", { detail: { rows, lines, marked } }));
   }
@@ -270,6 +277,7 @@ covcore.views.file = async (section) => {
     button("↓", "Next uncovered line (j)", () => step(stretches(), 1)),
     counter,
     ...(hasTests ? tests.tools() : []),
+    ...(data.changes ? [tests.changeSelect()] : []),
     el("span", { class: "gap" }),
     search,
     ...covcore.commonTools(),
@@ -277,7 +285,7 @@ covcore.views.file = async (section) => {
 
   covcore.onState((state, before) => {
     if (section.hidden) return;
-    if (["tests", "glob", "view"].some((name) => state[name] !== before[name])) follow();
+    if (["tests", "glob", "view", "base"].some((name) => state[name] !== before[name])) follow();
     if (state.at !== before.at) locate();
   });
   covcore.views.map(section);

@@ -19,6 +19,9 @@ covcore.views.index = async (section) => {
 
   const files = names.map((name, n) => ({ name, file: n, base: figuresOf(data.figures, n) }));
   for (const file of files) file.figures = file.base;
+  const changes = data.changes; // since the baseline, if there is one
+  const STATES = ["new-uncovered", "lost", "gained", "new"];
+  if (changes) for (const file of files) file.changed = STATES.map((state) => changes.counts[state][file.file]);
   const kinds = { files }; // functions and classes: once they are asked for
 
   /** Functions or classes of all files. */
@@ -81,7 +84,9 @@ covcore.views.index = async (section) => {
         folder.children.set(name, only);
       }
     }
-    folder.figures = sum([...folder.children.values(), ...folder.files]);
+    const parts = [...folder.children.values(), ...folder.files];
+    folder.figures = sum(parts);
+    if (changes) folder.changed = STATES.map((_, n) => parts.reduce((all, it) => all + it.changed[n], 0));
   }
 
   const closed = new Set();
@@ -102,6 +107,14 @@ covcore.views.index = async (section) => {
     bar: n,
     value: (it) => (it.figures[n] ? 1 - it.figures[n + 1] / it.figures[n] : 1),
   });
+  const changeColumn = (n, title) => ({
+    title,
+    class: n ? "w-num" : "w-wide",
+    only: changes ? ["files"] : ["none"],
+    text: (it) => (!it.isFolder && changes.unknown[it.file] ? "?" : String(it.changed[n])),
+    value: (it) => it.changed[n],
+    bad: n < 2,
+  });
   const COLUMNS = {
     name: { title: "Name", class: "w-name", value: (it) => it.label || it.name },
     where: { title: "File", class: "w-name where", value: (it) => names[it.file], only: ["functions", "classes"] },
@@ -111,6 +124,9 @@ covcore.views.index = async (section) => {
     missingBranches: { title: "missing", class: "w-num", ...number(3) },
     conditions: { title: "Conditions", class: "w-bar", ...bar(4) },
     missingConditions: { title: "missing", class: "w-num", ...number(5) },
+    fresh: changeColumn(0, "new, missing"),
+    lost: changeColumn(1, "lost"),
+    gained: changeColumn(2, "gained"),
     complexity: { title: "Complexity", class: "w-num", text: (it) => String(it.complexity), value: (it) => it.complexity, only: ["functions", "classes"] },
     crap: { title: "CRAP", class: "w-num", text: (it) => crap(it).toFixed(0), value: crap, only: ["functions"] },
   };
@@ -241,7 +257,8 @@ covcore.views.index = async (section) => {
 
   async function list() {
     const mine = ++latest;
-    const { by = "", q = "", show = "", sort = "" } = covcore.state;
+    const { by = "", q = "", show = "", base = "" } = covcore.state;
+    const sort = covcore.state.sort || (changes && base ? "changed" : "");
     const kind = by === "functions" || by === "classes" ? by : "files";
     let found = kind === "files" ? files : await parts(kind);
     await count(kind);
@@ -250,11 +267,12 @@ covcore.views.index = async (section) => {
     found = found.filter(
       (it) =>
         (!text || it.name.toLowerCase().includes(text) || names[it.file].toLowerCase().includes(text)) &&
-        (!SHOWN[show] || SHOWN[show](it.figures)) &&
+        (!Object.hasOwn(SHOWN, show) || SHOWN[show](it.figures)) &&
+        (!changes || !base || hasChanged(files[it.file], base)) &&
         (kind === "files" || it.figures[0]),
     );
     columns = Object.keys(COLUMNS).filter((name) => !COLUMNS[name].only || COLUMNS[name].only.includes(kind));
-    const order = orderOf(sort);
+    const order = orderOf(sort === "changed" && kind !== "files" ? "" : sort);
     listed = kind === "files" && by !== "flat" ? flatten(tree(found), 0, order, []) : [...found].sort(order);
     table.setAttribute("role", kind === "files" && by !== "flat" ? "treegrid" : "grid");
     table.setAttribute("aria-rowcount", listed.length + 1);
@@ -266,12 +284,20 @@ covcore.views.index = async (section) => {
     totals(found);
   }
 
+  /** Whether a file has something of a state, "same": whether it has not changed. */
+  const hasChanged = (file, state) =>
+    state === "same" ? file.changed.every((count) => count === 0) : file.changed[STATES.indexOf(state)] > 0;
+
   function orderOf(sort) {
     const down = sort.startsWith("-");
     const name = sort.replace("-", "");
     const byName = (a, b) => ((a.label || a.name) < (b.label || b.name) ? -1 : 1);
     if (name === "worst") return (a, b) => b.figures[1] + b.figures[3] - a.figures[1] - a.figures[3] || byName(a, b);
-    const value = COLUMNS[name]?.value;
+    if (name === "changed") {
+      const [first, second] = covcore.state.base === "lost" ? [1, 0] : [0, 1];
+      return (a, b) => b.changed[first] - a.changed[first] || b.changed[second] - a.changed[second] || byName(a, b);
+    }
+    const value = Object.hasOwn(COLUMNS, name) ? COLUMNS[name].value : null;
     if (!value) return byName;
     return (a, b) => {
       const [one, other] = [value(a), value(b)];
@@ -406,7 +432,9 @@ covcore.views.index = async (section) => {
   const toolbar = section.querySelector(".tools");
   const tools = [
     el("span", { role: "group", "aria-label": "List by", class: "tools" }, ...tabs),
-    search, show, matches, worst,
+    search, show,
+    ...(changes ? [tests.changeSelect()] : []),
+    matches, worst,
     ...(data.tests ? tests.tools() : []),
     el("span", { class: "gap" }),
     ...covcore.commonTools(),

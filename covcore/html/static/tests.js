@@ -308,5 +308,24 @@ const tests = (() => {
     return [button, label];
   }
 
-  return { load, chosen, choose, isChosen, openList, close, tools, name: (number) => names[number] };
+  const CHANGES = [
+    ["", "changed or not"],
+    ["new-uncovered", "new, never ran"],
+    ["lost", "lost"],
+    ["gained", "gained"],
+    ["new", "new, ran"],
+    ["same", "unchanged"],
+  ];
+
+  /** A choice of what has changed since the baseline. */
+  function changeSelect() {
+    const made = el("select", { "aria-label": "Since the baseline", onchange: () => covcore.change({ base: made.value }) });
+    for (const [value, text] of CHANGES) made.append(el("option", { value }, text));
+    const reflect = () => (made.value = covcore.state.base || "");
+    covcore.onState(reflect);
+    reflect();
+    return made;
+  }
+
+  return { changeSelect, load, chosen, choose, isChosen, openList, close, tools, name: (number) => names[number] };
 })();
