@@ -432,10 +432,17 @@ Files below the current folder are named relative to it, and are found below the
 examples:
   covcore export -o coverage-$JOB.covcore    on each machine
   covcore import coverage-unit.covcore       on one; or covcore combine coverage-*.covcore
+  covcore export --format=coverage -o .coverage
 """,
         _export,
     )
     parser.add_argument("-o", dest="output", metavar="FILE", required=True, help="the file to write")
+    parser.add_argument(
+        "--format",
+        choices=["covcore", "coverage"],
+        default="covcore",
+        help="coverage: a .coverage file, for what reads those",
+    )
     _add_data(parser)
 
 

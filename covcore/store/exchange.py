@@ -85,7 +85,7 @@ def export_command(options: Namespace) -> int:
     """Write one file with all data.
 
     Args:
-        options: `output` (path), and `data`.
+        options: `output` (path), `format` ("covcore" or "coverage"), and `data`.
 
     Returns:
         The exit status: 0.
@@ -98,9 +98,29 @@ def export_command(options: Namespace) -> int:
         raise CovcoreError(f"{options.output} is not a regular file: name another with -o")
     if os.path.realpath(output) == os.path.realpath(options.data):
         raise CovcoreError(f"{options.output} is the database itself: name another file with -o")
-    export(options.data, output, os.getcwd())
+    if options.format == "coverage":
+        export_to_coverage(options.data, output)
+    else:
+        export(options.data, output, os.getcwd())
     print(f"Wrote {options.output}")
     return 0
+
+
+def export_to_coverage(data: str, output: str) -> None:
+    """Write a data file of coverage.py.
+
+    Args:
+        data, output: as export() has them.
+
+    Raises:
+        CovcoreError: there is no data, the file cannot be written, or there is no coverage.py.
+    """
+    try:
+        from covcore_coverage.exchange import write
+    except ImportError as error:
+        raise CovcoreError(f"--format=coverage needs coverage.py: pip install covcore[coverage] ({error})") from None
+    with load(data) as database, Paused():
+        write(database, output)
 
 
 def export(data: str, output: str, folder: str) -> None:

@@ -12,12 +12,16 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from coverage.parser import multiline_map_from_text
 from coverage.python import get_python_source
 
 from covcore._reader import decode_shape
 from covcore.analysis.outline import EXIT, Outline
+
+if TYPE_CHECKING:
+    from covcore._reader import Shape as Decoded
 
 type Arc = tuple[int, int]
 
@@ -32,8 +36,8 @@ class Shape:
     Results are kept by bitmap: most tests run a code object the way that others did.
     """
 
-    def __init__(self, first_line: int, shape: bytes, source: Source) -> None:
-        self._lines, self._sites, self._blocks = decode_shape(shape)
+    def __init__(self, first_line: int, shape: Decoded, source: Source) -> None:
+        self._lines, self._sites, self._blocks = shape
         self._exit = -first_line
         self._source = source
         self._first = source.first
@@ -164,5 +168,5 @@ class Shapes:
             source = self._sources.get(path)
             if source is None:
                 source = self._sources[path] = Source(path)
-            shape = self._shapes[description] = Shape(first_line, encoded, source)
+            shape = self._shapes[description] = Shape(first_line, decode_shape(encoded), source)
         return shape

@@ -345,3 +345,26 @@ def test_several_measurements(place: Place) -> None:
     assert json.loads(ours.stdout) == [[1, 2], [2, 3], [1, 2], [2], [2, 3]]
     place.write("rc", "[run]\nbranch = True\ncore = ctrace\n")
     assert place.python("-c", SEVERAL).stdout == ours.stdout
+
+
+def test_export_as_data_of_coverage_py(place: Place) -> None:
+    """Contexts, lines and branches are those that coverage.py has with covcore as its core."""
+    place.write("module.py", MODULE)
+    place.write("test_it.py", SUITE)
+    outcome = place.covcore(
+        "run", "--source=.", "--dynamic-contexts=phase", "-m", "pytest", "-q", "-p", "no:cacheprovider"
+    )
+    assert outcome.status == 0, outcome.stdout + outcome.stderr
+    assert place.covcore("export", "--format=coverage", "-o", ".coverage").status == 0
+    found = {context: files["module.py"] for context, files in lines(place).items() if "module.py" in files}
+    assert {context.replace("call", "run"): its for context, its in found.items()} == {
+        "": [1],
+        "test_it.py::test_n[1]|run": [2],
+        "test_it.py::test_n[2]|run": [2, 3],
+        "test_it.py::test_four|setup": [2, 3, 4, 5],
+    }
+    report = coverage(place, "report", "-m", "--include=module.py").stdout
+    place.write(".coveragerc", PLUGIN)
+    assert coverage(place, "run", "-m", "pytest", "-q", "-p", "no:cacheprovider").status == 0
+    assert coverage(place, "report", "-m", "--include=module.py").stdout == report
+    assert "module.py" in report
