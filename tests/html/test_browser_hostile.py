@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from browsing import watched_page
+from browsing import SHOWN, ready, watched_page
 from conftest import Place
 from playwright.sync_api import Browser, Page, expect
 
@@ -68,12 +68,13 @@ assert len(PAYLOADS) == len(set(PAYLOADS)) == 50
 
 # Everything that a page may have.
 ELEMENTS = (
-    "html head meta title link script body header nav h1 h2 main footer section div span p ul li bdi a b i u q code table caption colgroup "
+    "html head meta title link style script body header "
+    "nav h1 h2 main footer section div span p ul li bdi a b i u q code table caption colgroup "
     "col thead tbody tr th td meter button input select option label fieldset legend dialog dl dt dd kbd canvas svg path"
 )
 ATTRIBUTES = (
     "lang charset http-equiv content name rel href src class id title role scope tabindex type min max value placeholder hidden width "
-    "height d style data-page data-root data-nav data-figure data-b data-c data-theme data-ready data-href data-by"
+    "height d style data-page data-root data-nav data-figure data-b data-c data-theme data-ready data-href data-by data-single"
 )
 ADDRESSES = r"^(#|(\.\./)?(index\.html|all\.html|(files|static|data)/[\w.-]+|[0-9a-f]{16}\.html)(#|$))"
 
@@ -118,8 +119,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Place:
     place.write("pytest.ini", f"[pytest]\n{UNESCAPED} = true\n")
     done = place.covcore("run", "-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert done.status == 0, done.stdout[-3000:]
-    done = place.covcore("html", "--title", PAYLOADS[1] + PAYLOADS[3])
-    assert done.status == 0, done.stderr
+    for options in (), ("--single-file", "coverage.html"):
+        done = place.covcore("html", *options, "--title", PAYLOADS[1] + PAYLOADS[3])
+        assert done.status == 0, done.stderr
     return place
 
 
@@ -134,11 +136,6 @@ def strange(page: Page) -> list[str]:
         [ELEMENTS.split(), ATTRIBUTES.split(), ADDRESSES],
     )
     return found
-
-
-def ready(page: Page) -> Page:
-    page.wait_for_selector("body[data-ready]")
-    return page
 
 
 def test_no_payload_becomes_markup(hostile: Place, browser: Browser) -> None:
@@ -157,6 +154,17 @@ def test_no_payload_becomes_markup(hostile: Place, browser: Browser) -> None:
         for path in pages:
             page.goto(path.as_uri())
             assert strange(ready(page)) == [], path
+
+
+def test_no_payload_becomes_markup_in_one_file(hostile: Place, browser: Browser) -> None:
+    url = (hostile.folder / "coverage.html").as_uri()
+    with watched_page(browser, f"{url}#by=flat&glob=*test_id*") as page:
+        ready(page)
+        for _ in range(8):  # the key ] goes on to the next file
+            assert strange(page) == []
+            page.keyboard.press("]") if page.is_hidden("#index") else page.click(f"{SHOWN} tbody a >> nth=3")
+            expect(page.locator(f"{SHOWN} .source")).to_be_visible()
+        assert page.locator("body > section").count() > len(PAYLOADS)
 
 
 def test_payloads_are_shown_as_they_are(hostile: Place, browser: Browser) -> None:

@@ -2,126 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from browsing import watched_page
+from browsing import (
+    NAMES,
+    assert_lists,
+    assert_shows,
+    at,
+    counter,
+    of_summary,
+    opened,
+    page_of,
+    ready,
+    report_of,
+    totals,
+    url_of,
+    watched_page,
+)
 from conftest import Place
 from playwright.sync_api import Browser, Page, expect
 
 from covcore.analysis.figures import display
-
-EXAMPLE = Path(__file__).parent.parent.parent / "examples"
-NAMES = ["parcels/__init__.py", "parcels/__main__.py", "parcels/odd.py", "parcels/parcel.py", "parcels/price.py"]
-
-ODD = """\
-class Odd:
-    def first(self, items, wanted):
-        for item in items:  # pragma: no branch
-            if item == wanted:
-                return item
-
-    def both(self, a, b):
-        if (
-            a
-            and b
-        ):
-            a += 1
-        with self:
-            while a < 5:
-                if a > 3: break
-                a += 1
-            else:
-                return 2
-        try:
-            return [x for x in range(a) if x % b] or (lambda: a if b else 0)()
-        except ZeroDivisionError:
-            return 3
-
-    def __enter__(self):
-        match self:
-            case Odd(): pass
-
-    def __exit__(self, *exception):
-        return False
-
-
-def excluded():  # pragma: no cover
-    return 1
-
-
-def short(x): return x if x else 1
-"""
-TEST_ODD = """\
-import pytest
-from parcels.odd import Odd, short
-
-def test_first():
-    assert Odd().first([1, 2], 1) == 1
-
-@pytest.mark.parametrize("a, b", [(0, 0), (1, 0), (3, 1), (9, 2), (4, 0)])
-def test_both(a, b):
-    Odd().both(a, b)
-
-def test_short():
-    assert short(0)
-"""
-
-
-@pytest.fixture(scope="module")
-def parcels(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """The example project, measured, with a report in htmlcov."""
-    folder = tmp_path_factory.mktemp("parcels")
-    shutil.copytree(EXAMPLE, folder / "project", ignore=shutil.ignore_patterns(".*", "htmlcov", "__pycache__"))
-    place = Place(folder / "project", folder / "data")
-    place.write("parcels/odd.py", ODD)
-    place.write("tests/test_odd.py", TEST_ODD)
-    assert place.covcore("run", "--source=parcels", "-m", "pytest", "-q", "-p", "no:cacheprovider").status == 0
-    assert place.covcore("html").status == 0
-    return place
 
 
 @pytest.fixture
 def index(parcels: Place, browser: Browser) -> Iterator[Page]:
     with watched_page(browser, url_of(parcels)) as page:
         yield ready(page)
-
-
-def url_of(place: Place, state: str = "") -> str:
-    return (place.folder / "htmlcov" / "index.html").as_uri() + state
-
-
-def ready(page: Page) -> Page:
-    page.wait_for_selector("body[data-ready]")
-    return page
-
-
-def opened(page: Page, name: str) -> Page:
-    """Go from the index to a file's page."""
-    page.click(f"tbody a:has(bdi:text-is('{name.rpartition('/')[2]}'))")
-    page.wait_for_url("**/files/*")
-    return ready(page)
-
-
-def report_of(place: Place, *options: str) -> Any:
-    """What `covcore json` says."""
-    done = place.covcore("json", "-o", "-", *options)
-    assert done.status == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def at(page: Page) -> str:
-    """The line that the page is at."""
-    return page.evaluate("document.querySelector('tr.here')?.id ?? ''")
-
-
-def counter(page: Page) -> str:
-    return page.inner_text(".tools > .counter")
 
 
 def rows(page: Page) -> list[str]:
@@ -151,7 +61,7 @@ def test_from_one_uncovered_place_to_the_next(parcels: Place, index: Page) -> No
                 assert page.is_visible(f"#L{line} code")
 
 
-def test_keys_of_a_page(index: Page) -> None:
+def test_keys_of_a_page(parcels: Place, index: Page) -> None:
     page = opened(index, "parcels/parcel.py")
     assert page.inner_text("h1") == "parcels/parcel.py"
 
@@ -166,7 +76,7 @@ def test_keys_of_a_page(index: Page) -> None:
     found = [
         int(row.removeprefix("L")) for row in page.eval_on_selector_all("tr.found", "rows => rows.map(it => it.id)")
     ]
-    source = (EXAMPLE / "parcels" / "parcel.py").read_text().split("\n")
+    source = (parcels.folder / "parcels" / "parcel.py").read_text().split("\n")
     assert found == [number for number, line in enumerate(source, 1) if "girth" in line]
     assert at(page) == f"L{found[0]}"
     page.keyboard.press("Escape")
@@ -271,70 +181,19 @@ GLOBS = [
 ]
 
 
-def totals(page: Page) -> dict[str, list[int]]:
-    """What the head says: [covered, total] of each figure."""
-    return page.eval_on_selector_all(
-        ".figures .figure",
-        """figures => Object.fromEntries(figures.map(
-            it => [it.dataset.figure, it.querySelector('.count').textContent.split('/').map(Number)]))""",
-    )
-
-
-def of_summary(summary: Any) -> dict[str, list[int]]:
-    seen = summary["num_condition_outcomes"] - summary["missing_condition_outcomes"]
-    return {
-        "lines": [summary["covered_lines"], summary["num_statements"]],
-        "branches": [summary["covered_branches"], summary["num_branches"]],
-        "conditions": [seen, summary["num_condition_outcomes"]],
-    }
-
-
-def never(outcomes: dict[str, bool | None]) -> str:
-    missing = [word for word, hit in outcomes.items() if hit is False]
-    if len(missing) == 2:
-        return "never evaluated"
-    return f"never {missing[0]}" if missing else ""
-
-
-def lines_and_branches(page: Page) -> dict[str, Any]:
-    return page.evaluate("""() => {
-        const lines = (state) => [...document.querySelectorAll(`tr.${state}:not(.more)`)].map(row => Number(row.id.slice(1)));
-        const ways = [...document.querySelectorAll('.way.no')].map(
-            way => `${way.closest('tr').id.slice(1)} ${way.firstChild.textContent}`);
-        const conditions = [...document.querySelectorAll('.cond')].map(it => [Number(it.dataset.c), it.lastElementChild.textContent]);
-        return { run: lines('run'), part: lines('part'), miss: lines('miss'), ways, conditions };
-    }""")
-
-
 @pytest.mark.parametrize("glob", GLOBS)
 def test_chosen_tests_make_the_figures_of_a_report_on_them(glob: str, parcels: Place, browser: Browser) -> None:
     """Totals, each file, and each line, branch and condition are those of `--contexts`."""
     report = report_of(parcels, f"--contexts={glob}")
 
     with watched_page(browser, url_of(parcels, f"#by=flat&glob={glob}")) as page:
-        ready(page)
-        assert totals(page) == of_summary(report["totals"])
-        missing = page.eval_on_selector_all(
-            "tbody tr:not([aria-hidden])", "rows => rows.map(it => [2, 4, 6].map(n => +it.cells[n].textContent))"
-        )
-        keys = ("missing_lines", "missing_branches", "missing_condition_outcomes")
-        assert missing == [[report["files"][name]["summary"][key] for key in keys] for name in NAMES]
-
+        assert totals(ready(page)) == of_summary(report["totals"])
+        assert_lists(page, report["files"])
         for name in NAMES[1:]:
-            file = report["files"][name]
             page.goto(url_of(parcels, f"#by=flat&glob={glob}"))
             ready(page).click(f"tbody a:has(bdi:text-is('{name}'))")
             page.wait_for_url("**/files/*")
-            found = lines_and_branches(ready(page))
-            assert totals(page) == of_summary(file["summary"])
-            assert found["miss"] == file["missing_lines"]
-            assert sorted(found["run"] + found["part"]) == file["executed_lines"]
-            partial = {line for line, _ in file["missing_branches"]} - set(file["missing_lines"])
-            assert set(found["part"]) == partial
-            ways = [f"{line} → {to if to > 0 else 'exit'}" for line, to in file["missing_branches"]]
-            assert sorted(found["ways"]) == sorted(ways)
-            for number, text in found["conditions"]:
-                assert text == never(file["conditions"][number]["outcomes"])
+            assert_shows(ready(page), report["files"][name])
 
 
 def test_choosing_tests(parcels: Place, index: Page) -> None:
@@ -385,13 +244,6 @@ def test_what_no_other_test_ran(parcels: Place, browser: Browser) -> None:
                 assert (line in lit) == is_lit(tests), line
             page.keyboard.press("j")
             assert at(page) == f"L{lit[0]}" and counter(page).endswith("marked")
-
-
-def page_of(place: Place, name: str) -> str:
-    for path in (place.folder / "htmlcov" / "files").iterdir():
-        if f"<h1><bdi>{name}</bdi></h1>" in path.read_text():
-            return path.as_uri()
-    raise AssertionError(name)
 
 
 @pytest.mark.parametrize("precision", [0, 1, 3])
