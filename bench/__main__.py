@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bench import analysis, combine, contexts, events, memory, processes, report, startup, steady, suites, table
+from bench import analysis, combine, contexts, events, html, memory, processes, report, startup, steady, suites, table
 from bench.results import PAIRS, Options, print_rows
 
 PARTS = {
@@ -18,6 +18,7 @@ PARTS = {
     "contexts": contexts.measure,
     "suites": suites.measure,
     "combine": combine.measure,
+    "html": html.measure,
 }
 
 

@@ -1,0 +1,92 @@
+"""`covcore html` with very many tests, beside `coverage html --show-contexts` on the same runs."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.combine import run_with_peak
+from bench.measure import Estimate, environment, estimate, interleaved, run
+from bench.results import Options, Result, Row
+from bench.tools import COVCORE, CTRACE, ROOT, Tool
+
+PROGRAM = Path(__file__).with_name("programs") / "tested_files.py"
+LARGE = 1249, 26184, 22  # files, tests, files of each test: coverage.py's issue 1584
+MIDDLE = 300, 3000, 60
+
+type Figures = dict[str, float]
+
+
+def measure(options: Options) -> Result:
+    rows = []
+    for python in options.pythons:
+        sizes: list[tuple[str, tuple[int, int, int], bool, tuple[float | None, ...]]]
+        if options.quick:
+            sizes = [("30 files, 100 tests", (30, 100, 10), True, (6, None, None, None))]
+        else:
+            sizes = [
+                ("300 files, 3,000 tests", MIDDLE, True, (6, None, None, None)),
+                ("1,249 files, 26,184 tests", LARGE, False, (60, 150, 3, 400)),
+            ]
+        for what, size, beside, reach in sizes:
+            names = [COVCORE, CTRACE] if beside else [COVCORE]
+            taken = pages(names, python, size, min(options.pairs, 5), what)
+            for (text, unit, key), most in zip(SHOWN, reach, strict=True):
+                figures: dict[str, Estimate | str] = {
+                    name: estimate([figures[key] for figures in taken[name]]) for name in names
+                }
+                rows.append(Row(f"html of {what}: {text}, {python}", unit, figures, most, detail=key != "wall"))
+    return Result("html", options, rows)
+
+
+SHOWN = [
+    ("the whole command", "s", "wall"),
+    ("all files", "MB", "megabytes"),
+    ("the largest page", "MB", "largest"),
+    ("resident memory", "MB", "resident"),
+]
+
+
+def pages(
+    names: list[str], python: str, size: tuple[int, int, int], rounds: int, what: str
+) -> dict[str, list[Figures]]:
+    """Record by each tool, then write pages by turns."""
+    with TemporaryDirectory() as temp:
+        folder = Path(temp)
+        for name in names:
+            record(Tool(name, python), folder, size)
+        variants = {name: partial(write, Tool(name, python), folder) for name in names}
+        return interleaved(variants, rounds, f"html of {what}, {python}")
+
+
+def kind(tool: Tool) -> str:
+    return "covcore" if tool.name == COVCORE else "coverage"
+
+
+def record(tool: Tool, folder: Path, size: tuple[int, int, int]) -> None:
+    command: list[str | Path] = [tool.interpreter, PROGRAM, kind(tool), folder / kind(tool), folder, *map(str, size)]
+    run(command, cwd=folder, env=environment({"PYTHONPATH": str(ROOT)}))
+
+
+def write(tool: Tool, folder: Path, number: int) -> Figures:
+    out = folder / "pages"
+    shutil.rmtree(out, ignore_errors=True)
+    (folder / "covcore.d" / "analysis").unlink(missing_ok=True)
+    if tool.name == COVCORE:
+        command: list[str | Path] = [tool.folder / "bin/covcore", "html", f"--data={folder}/covcore", "-d", out]
+    else:
+        command = [
+            tool.folder / "bin/coverage",
+            "html",
+            "-q",
+            "--show-contexts",
+            f"--data-file={folder}/coverage",
+            "-d",
+            out,
+        ]
+    cost, resident = run_with_peak(command, folder)
+    sizes = {path: path.stat().st_size for path in out.rglob("*") if path.is_file()}
+    largest = max(size for path, size in sizes.items() if path.suffix == ".html")
+    return {"wall": cost.wall, "megabytes": sum(sizes.values()) / 1e6, "largest": largest / 1e6, "resident": resident}
