@@ -214,7 +214,7 @@ def test_recordings_of_the_output_count_too(tmp_path: Path, shards: list[Path]) 
 def test_what_processes_noted_of_others_goes_along(tmp_path: Path) -> None:
     shard(0).write(tmp_path / "in.d")
     simple("00", pid=2, started=10**18 + 1, end=OPEN).write(tmp_path / "in.d")
-    (tmp_path / "in.d" / "00-1-5.children").write_text("fork\nfork\nkill 2 9\n")
+    (tmp_path / "in.d" / "00-1-5.children").write_text("fork\nborn 2\nfork\nkill 2 9\n")
     simple("00", pid=2, started=10**18 + 1).write(tmp_path / "other.d")
     for paths in ["in.d", "other.d"], ["other.d", "in.d"]:
         out = tmp_path / "-".join(["out", *paths])
