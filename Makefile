@@ -139,6 +139,7 @@ $(PYTHONS:%=.venv/%/bin/python): .venv/%/bin/python:
 	$(call uv,$*) -r pyproject.toml --group build --group test
 	$(call uv,$*) --target $(call venv,$*)/plugins --no-deps --group plugins
 	$(call uv,$*) --target $(call venv,$*)/tools --no-deps --group tools
+	$(call uv,$*) --target $(call venv,$*)/engines --no-deps --group engines
 	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/plugin' >.venv/$*/lib/python$*/site-packages/_covcore_tree.pth
 	@touch $@
 

@@ -106,7 +106,9 @@ class FrameEvents:
     def _arm(self, code: CodeType, wanted: int) -> None:
         tool = self._tool
         if tool is not None:
-            _, has = self._armed.get(id(code), (None, 0))
+            known, has = self._armed.get(id(code), (None, 0))
+            if known is None or known() is not code:  # of a dead one that lay at the same address
+                has = 0
             if has | wanted != has:
                 self._armed[id(code)] = ref(code), has | wanted
                 monitoring.set_local_events(tool, code, has | wanted)
@@ -125,28 +127,19 @@ class FrameEvents:
         self._start(frame, frame.f_lineno)
 
     def _on_return(self, code: CodeType, offset: int, value: object) -> None:
-        frame = sys._getframe(1)
-        known = self._frames.get(id(frame))
-        if known is not None and known.data is not None and self._tracer.trace_arcs:
-            self._add(known.data, (known.last_line, -code.co_firstlineno))
-        self._end(frame)
+        self._leave(code, sys._getframe(1))
 
     def _on_yield(self, code: CodeType, offset: int, value: object) -> None:
         self._end(sys._getframe(1))
 
     def _on_unwind(self, code: CodeType, offset: int, exception: BaseException) -> None:
-        if self._frames or self._context_frame is not None:
-            self._end(sys._getframe(1))
+        if id(code) in self._armed:  # which another may have had: then the frame is unknown
+            self._leave(code, sys._getframe(1))
 
     def _on_line(self, code: CodeType, line: int) -> None:
         frame = sys._getframe(1)
-        known = self._frames.get(id(frame))
-        if known is None:  # an exception was thrown into it, or it ran when measuring went on
-            disposition = self._plugin_file(code)
-            if disposition is None:
-                return
-            known = self._begin(frame, disposition, frame.f_lineno)
-        if known.data is None:
+        known = self._known(frame)
+        if known is None or known.data is None:
             return
         try:
             lines = _lines(known.disposition.file_tracer.line_number_range(frame))  # type: ignore[union-attr]
@@ -176,6 +169,22 @@ class FrameEvents:
         disposition = self._plugin_file(frame.f_code)
         if disposition is not None:
             self._begin(frame, disposition, last_line)
+
+    def _known(self, frame: FrameType) -> Frame | None:
+        """What a frame stands for; None: it is not of a plugin's file."""
+        known = self._frames.get(id(frame))
+        if known is None:  # an exception was thrown into it, or it ran when measuring went on
+            disposition = self._plugin_file(frame.f_code)
+            if disposition is not None:
+                known = self._begin(frame, disposition, frame.f_lineno)
+        return known
+
+    def _leave(self, code: CodeType, frame: FrameType) -> None:
+        """A frame returns or is left by an exception: for coverage.py both are ways to the exit."""
+        known = self._known(frame)
+        if known is not None and known.data is not None and self._tracer.trace_arcs:
+            self._add(known.data, (known.last_line, -code.co_firstlineno))
+        self._end(frame)
 
     def _end(self, frame: FrameType) -> None:
         """A frame ends, or waits."""
