@@ -423,6 +423,17 @@ fill_and_map(int fd, size_t n_bytes, size_t n_ahead)
     return map == MAP_FAILED ? NULL : map;
 }
 
+/* Says that somebody writes the file, to readers who do not see our process: those in another pid namespace, as
+ * containers are.  The lock belongs to the open file, which the map keeps open: it ends with the map, so with the
+ * process, and outlives the descriptor.  A file system without locks leaves them with the process's id. */
+static void
+hold(int fd)
+{
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    (void)fcntl(fd, F_OFD_SETLK, &all);
+}
+
 /* Creates and maps a file of zeros and lets go of its descriptor.  The map, or NULL with errno and no file. */
 static uint8_t *
 create_mapped(const char *path, size_t n_bytes, size_t n_ahead)
@@ -432,6 +443,7 @@ create_mapped(const char *path, size_t n_bytes, size_t n_ahead)
     if (fd < 0) {
         return NULL;
     }
+    hold(fd);
     uint8_t *map = fill_and_map(fd, n_bytes, n_ahead);
     int error = errno;
     if (close(fd) < 0 && errno != EINTR && map != NULL) { /* NFS tells only now that the disk is full */

@@ -145,6 +145,43 @@ run(env={})
     assert " -S -c" in lost[0] and " -c import" in lost[1]
 
 
+@pytest.mark.parametrize(("imported", "missed"), [("os", ""), ("subprocess", ", 1 left no record")])
+def test_posix_spawn(shop: Place, imported: str, missed: str) -> None:
+    """Measured; what is not is missed only once subprocess has been imported, for the audit hook slows each program."""
+    both(
+        shop,
+        f"""\
+import os, sys, {imported}
+def spawn(*options):
+    command = [sys.executable, *options, "-c", "import work; work.work(3)"]
+    print(os.waitstatus_to_exitcode(os.waitpid(os.posix_spawn(sys.executable, command, os.environ), 0)[1]))
+spawn()
+spawn("-S")
+""",
+    )
+    assert work_lines(shop) == LARGE
+    assert counts(shop) == "2 finished" + missed
+
+
+def test_the_python_of_a_virtual_environment(shop: Place) -> None:
+    """One that has covcore is measured, by its own hook; one that has not is listed."""
+    for name in "with", "without":
+        assert shop.python("-m", "venv", "--without-pip", name).status == 0
+    (packages,) = (shop.folder / "with").glob("lib/python*/site-packages")
+    (packages / "_tree.pth").write_text(f"{ROOT}\n")
+    (packages / HOOK).write_bytes((ROOT / "plugin" / HOOK).read_bytes())
+    both(
+        shop,
+        """\
+import subprocess
+for name, n in ("with", 3), ("without", 1):
+    print(subprocess.run([name + "/bin/python", "-c", f"import work; work.work({n})"]).returncode)
+""",
+    )
+    assert work_lines(shop) == LARGE
+    assert counts(shop) == "2 finished, 1 left no record"
+
+
 def test_what_left_no_record_is_said(shop: Place) -> None:
     outcome = both(shop, "import subprocess, sys\nsubprocess.run([sys.executable, '-S', '-c', ''])\n")
     assert outcome.stderr.endswith(f"left no record: {sys.executable} -S -c \n")

@@ -53,7 +53,7 @@ class Found:
         try:
             headers = begun([read_file(path, HEADER_BYTES) for path in segments[:1] + segments[1:][-2:]])
             self.owner = segment_info(headers[0])["owner"] if headers else owner_by_name(name)
-            self.running = is_running(self.owner)
+            self.running = is_running(self.owner) or is_held(segments[-1])
             self.over = not self.running
             if headers and segment_info(headers[-1])["end"] in (END_FINISHED, END_STOPPED):
                 self.over = True
@@ -65,7 +65,7 @@ class Found:
             self.problem = str(error)
             self.spoiled = True
         if self.problem and name.count("-") > 1:
-            self.running = is_running(owner_by_name(name))
+            self.running = is_running(owner_by_name(name)) or is_held(segments[-1])
 
     @property
     def run_id(self) -> str:
@@ -101,6 +101,29 @@ class Found:
         for path in reversed(self.segments):
             os.rename(path, path + SPOILED)
         return self.segments[0] + SPOILED
+
+
+def is_held(path: str) -> bool:
+    """Whether a process has a recording open whose last segment is this, be it in a namespace that we cannot see into.
+
+    Raises FileNotFoundError.
+    """
+    try:
+        descriptor = _open(path)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return False
+    try:
+        os.lockf(descriptor, os.F_TEST, 0)
+    except PermissionError, BlockingIOError:
+        return True
+    except OSError:
+        return False  # no locks here
+    finally:
+        os.close(descriptor)
+    stem, _, number = path.rpartition(".")
+    return os.path.lexists(f"{stem}.{int(number) + 1}")  # it was the last, but the process has just gone on
 
 
 def folder_of(data: str) -> str:
@@ -204,12 +227,10 @@ def read_file(path: str, n_bytes: int = -1) -> bytes:
 
     Raises OSError, also if it is anything else: whoever opens a FIFO may wait for ever, and a link leads anywhere.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    descriptor = _open(path)
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "Not a regular file", path)
-        left = status.st_size if n_bytes < 0 else min(n_bytes, status.st_size)
+        size = os.fstat(descriptor).st_size
+        left = size if n_bytes < 0 else min(n_bytes, size)
         parts = []
         while left > 0 and (part := os.read(descriptor, min(left, PIECE))):
             parts.append(part)
@@ -219,3 +240,12 @@ def read_file(path: str, n_bytes: int = -1) -> bytes:
         return b"".join(parts)
     finally:
         os.close(descriptor)
+
+
+def _open(path: str) -> int:
+    """Open a regular file to read."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "Not a regular file", path)
+    return descriptor
