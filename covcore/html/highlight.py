@@ -1,26 +1,41 @@
-"""Source as markup, line by line: colours, and conditions where they stand.
+"""Source as markup, line by line: the colours of Pygments, and conditions where they stand.
 
-The tokens are those of the standard library's tokenize, which is the compiler's own lexer: it knows all of the syntax, and is
-ten times as fast as Pygments.
+Colours are most of the markup of a page, so there are few: tokens of one colour that nothing but blanks part are one
+element, and what is plain text to the reader has none.
 
 All text of the source passes `escaped`.
 """
 
-import builtins
 import html
-import io
-import keyword
-import tokenize
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import pairwise
-from tokenize import COMMENT, DEDENT, INDENT, NAME, NEWLINE, NL, NUMBER, OP, STRING, TokenInfo
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from pygments.lexers.python import PythonLexer
+from pygments.token import Token
 
 from covcore.analysis.conditions import Condition
 
-BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_")) | {"self", "cls"}
-STRINGS = {STRING} | {getattr(tokenize, f"{kind}STRING_{part}") for kind in "FT" for part in ("START", "MIDDLE", "END")}
-BETWEEN = {NEWLINE, NL, INDENT, DEDENT, COMMENT}  # what may stand between statements
+if TYPE_CHECKING:
+    from pygments.token import _TokenType
+
+PLAIN = ""
+MARKS = {  # classes of the style sheet, by type of token; a type that is not here has that of the one that it belongs to
+    Token: PLAIN,
+    Token.Comment: "c",
+    Token.Keyword: "k",
+    Token.Keyword.Constant: "b",
+    Token.Name.Builtin: "b",
+    Token.Name.Class: "f",
+    Token.Name.Decorator: "d",
+    Token.Name.Exception: "b",
+    Token.Name.Function: "f",
+    Token.Number: "n",
+    Token.Operator.Word: "k",
+    Token.String: "s",
+    Token.String.Doc: "c",
+}
 
 
 class Span(NamedTuple):
@@ -39,61 +54,44 @@ def highlighted(text: str, conditions: Mapping[int, Sequence[Span]]) -> list[str
         conditions: where they stand, by line from 1.
     """
     lines = text.split("\n")
-    colours: list[list[Span]] = [[] for _ in lines]
-    try:
-        for token, mark in _marked(tokenize.generate_tokens(io.StringIO(text, newline="\n").readline)):
-            (first, column), (last, end_column) = token.start, token.end
-            for number in range(first, last + 1):
-                start = column if number == first else 0
-                end = end_column if number == last else len(lines[number - 1])
-                colours[number - 1].append(Span(start, end, mark))
-    except tokenize.TokenError, SyntaxError, IndexError:
-        pass  # what the compiler takes and tokenize does not is shown without colours from there on
     return [
         _markup(line, spans, conditions.get(number, ()))
-        for number, (line, spans) in enumerate(zip(lines, colours, strict=True), 1)
+        for number, (line, spans) in enumerate(zip(lines, _colours(text), strict=True), 1)
     ]
 
 
-def _marked(tokens: Iterator[TokenInfo]) -> Iterator[tuple[TokenInfo, str]]:
-    """The tokens that have a colour, with its class."""
-    before = ""  # the token before, if it is on the same logical line
-    decorated = False
-    for token in tokens:
-        kind, text = token.type, token.string
-        if kind == NAME:
-            mark = _mark_of_name(token, before, decorated)
-            if mark:
-                yield token, mark
-        elif kind in STRINGS:
-            yield token, "c" if kind == STRING and not before and text.endswith(('"""', "'''")) else "s"
-        elif kind == COMMENT:
-            yield token, "c"
-        elif kind == NUMBER:
-            yield token, "n"
-        elif kind == OP and text == "@" and not before:
-            decorated = True
-            yield token, "d"
-        if kind in BETWEEN:
-            before = "" if kind != NL else before
-            decorated = decorated and kind != NEWLINE
-        else:
-            before = text
+def _colours(text: str) -> Iterator[list[Span]]:
+    """Where colours stand, line by line."""
+    spans: list[Span] = []
+    column = 0
+    is_apart = False  # whether anything but blanks is between the last span and here
+    for _, kind, value in _lexer().get_tokens_unprocessed(text):
+        mark = _mark(kind)
+        for is_next, part in enumerate(value.split("\n")):
+            if is_next:
+                yield spans
+                spans, column, is_apart = [], 0, False
+            end = column + len(part)
+            if not mark:
+                is_apart = is_apart or not part.isspace() and part != ""
+            elif spans and spans[-1].mark == mark and not is_apart:
+                spans[-1] = spans[-1]._replace(end=end)
+            elif part and not part.isspace():
+                spans.append(Span(column, end, mark))
+                is_apart = False
+            column = end
+    yield spans
 
 
-def _mark_of_name(token: TokenInfo, before: str, decorated: bool) -> str:
-    text = token.string
-    if before in ("def", "class"):
-        return "f"
-    if keyword.iskeyword(text):
-        return "k"
-    if not before and keyword.issoftkeyword(text):
-        rest = token.line[token.end[1] :].lstrip()
-        if rest[:1] not in ("=", ".", ",", ")", ":", "") and not rest.startswith("(") or rest.rstrip().endswith(":"):
-            return "k"
-    if decorated and before in ("@", "."):
-        return "d"
-    return "b" if text in BUILTINS and before != "." else ""
+@cache
+def _lexer() -> PythonLexer:
+    return PythonLexer()
+
+
+@cache
+def _mark(kind: _TokenType) -> str:
+    """The class of a type of token."""
+    return MARKS[kind] if kind in MARKS or kind.parent is None else _mark(kind.parent)
 
 
 def _markup(line: str, colours: Sequence[Span], conditions: Sequence[Span]) -> str:

@@ -124,6 +124,23 @@ def test_an_operand_is_marked_where_it_stands(place: Place) -> None:
     }
 
 
+def test_colours_are_those_of_pygments_in_few_elements(place: Place) -> None:
+    """A word has its own, also within a template string; what only blanks part is one element, plain text is in none."""
+    source = '\'\'\'Two\n\n  lines\'\'\'\ndef né(x):  # é\n    return x not in f"{x} %s" and match, None, 0x1f, len\n'
+    place.write("program.py", source)
+    place.covcore("run", "program.py")
+    place.covcore("html")
+    rows = pages(place)["program.py"].findall(".//table[@class='source']/tbody/tr")
+    assert [[(it.get("class"), it.text) for it in row.iter("i")] for row in rows] == [
+        [("c", "\'\'\'Two")],
+        [],
+        [("c", "  lines\'\'\'")],
+        [("k", "def"), ("f", "né"), ("c", "# é")],
+        [("k", "return"), ("k", "not in"), ("s", 'f"{'), ("s", '} %s"'), ("k", "and"), ("b", "None"), ("n", "0x1f"), ("b", "len")],
+    ]  # fmt: skip
+    assert "\n".join(row.find(".//code").text_content() for row in rows) == source.rstrip("\n")
+
+
 def test_the_index_lists_each_file_with_its_figures(report: Place) -> None:
     index = lxml.html.fromstring((report.folder / "htmlcov/index.html").read_text())
     [row] = index.findall(".//tbody/tr")
