@@ -264,4 +264,7 @@ def test_where_scripts_are_forbidden(server: tuple[type[Handler], str], browser:
         page.wait_for_url("**/files/*")
         assert page.inner_text("h1") == "{{7*7}}.py"
         assert page.inner_text("#L2 code").strip().startswith("if x == '{{7*7}}' and x:")
-        assert page.evaluate("getComputedStyle(document.querySelector('tr.run td.l')).borderLeftStyle") == "solid"
+        assert (
+            page.evaluate("getComputedStyle(document.querySelector('tr.run td:nth-child(3)')).borderLeftStyle")
+            == "solid"
+        )

@@ -126,7 +126,7 @@ def test_an_operand_is_marked_where_it_stands(place: Place) -> None:
 
 def test_colours_are_those_of_pygments_in_few_elements(place: Place) -> None:
     """A word has its own, also within a template string; what only blanks part is one element, plain text is in none."""
-    source = '\'\'\'Two\n\n  lines\'\'\'\ndef né(x):  # é\n    return x not in f"{x} %s" and match, None, 0x1f, len\n'
+    source = "'''Two\n\n  lines'''\ndef né(x):  # é\n    return x not in f\"{x} %s\" and match, None, 0x1f, len\n"
     place.write("program.py", source)
     place.covcore("run", "program.py")
     place.covcore("html")

@@ -20,7 +20,7 @@ covcore.views.file = async (section) => {
   const rowOf = (line) => document.getElementById(`${prefix}L${line}`);
   const data = await covcore.load(`file-${page}`, page);
   const record = data.record ? new FileRecord(await covcore.unpack(data.record)) : null;
-  const hasTests = Boolean(record && source.querySelector("td.t"));
+  const hasTests = Boolean(record && source.querySelector("td:nth-child(4)"));
 
   const rows = data.statements.map(rowOf);
   const ways = [...source.querySelectorAll(".way")];
@@ -189,7 +189,7 @@ covcore.views.file = async (section) => {
     here = line;
     row.classList.add("here");
     row.scrollIntoView({ block: "center" });
-    row.querySelector(".n a").focus({ preventScroll: true });
+    row.cells[0].firstChild.focus({ preventScroll: true });
     if (note) covcore.change({ at: `L${line}` });
   }
 
@@ -220,8 +220,8 @@ covcore.views.file = async (section) => {
 
   source.addEventListener("click", (event) => {
     const way = event.target.closest(".way");
-    const button = event.target.closest(".t button");
-    const anchor = event.target.closest(".n a");
+    const button = event.target.closest("td:nth-child(4) button");
+    const anchor = event.target.closest("td:first-child a");
     if (way) {
       event.preventDefault();
       covcore.change({ at: `B${data.branches[ways.indexOf(way)].slice(0, 2).join("-")}` });

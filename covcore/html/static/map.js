@@ -94,7 +94,7 @@ covcore.views.map = (section) => {
     target.classList.add("to");
     const box = main.getBoundingClientRect();
     const middle = (it) => {
-      const cell = it.querySelector(".n").getBoundingClientRect();
+      const cell = it.cells[0].getBoundingClientRect();
       return cell.top - box.top + Math.min(cell.height, 20) / 2;
     };
     const [from, to] = [middle(row), middle(target)];
