@@ -67,8 +67,11 @@ class Tracer:
     def error(self) -> str | None:
         """What stopped recording early, in one line, or None."""
 
-    def begin_own(self) -> None:
-        """In a forked child that measures on: open a recording of its own; else nothing.  What fails is in `error`."""
+    def begin_own(self) -> bool:
+        """In a forked child that measures on: open a recording of its own; else nothing.  What fails is in `error`.
+
+        Returns whether the environment names the parent's recording, and is to name this one now.
+        """
 
     def watch(self) -> None:
         """Until stop() take notes on the processes that this one starts and signals: covcore/store/children.py."""

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -124,19 +125,40 @@ children_path(Tracer *self)
     return text;
 }
 
+/* Appends the note to those beside a tracer's recording. */
 static void
-append_to_own(Tracer *self, note *from)
+append_beside(Tracer *self, note *from, int flags)
 {
-    if (!recording_ready(&self->recording)) {
-        return;
-    }
     PyObject *path = PyBytes_FromFormat("%s/%s.children", PyBytes_AS_STRING(PyTuple_GET_ITEM(self->directories, 0)),
                                         self->recording.name);
     if (path != NULL) {
-        append(from, PyBytes_AS_STRING(path), O_CREAT);
+        append(from, PyBytes_AS_STRING(path), flags);
         Py_DECREF(path);
     }
     PyErr_Clear();
+}
+
+static void
+append_to_own(Tracer *self, note *from)
+{
+    if (recording_ready(&self->recording)) {
+        append_beside(self, from, O_CREAT);
+    }
+}
+
+static char *find_mark(const recording *r);
+
+void
+children_born(Tracer *self)
+{
+    char pid[24];
+    note told = {.n = 0};
+    if (self->recording.name != NULL) {
+        self->tells_of_parent = find_mark(&self->recording) != NULL;
+        add_word(&told, "born", 4);
+        add_word(&told, pid, (size_t)snprintf(pid, sizeof(pid), "%ld", (long)getpid()));
+        append_beside(self, &told, 0);
+    }
 }
 
 /* Whether a child with this environment (None: ours) knows of the run. */

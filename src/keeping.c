@@ -164,6 +164,7 @@ keeping_begin_own(Tracer *self)
     if (keeping_ready(self)) {
         return 0;
     }
+    children_born(self);
     recording_abandon(&self->recording);  // it is the parent's
     return keeping_begin(self) < 0 ? -1 : 0;
 }

@@ -181,7 +181,9 @@ Tracer_begin_own(PyObject *op, PyObject *Py_UNUSED(ignored))
     if (self->started && !self->failed && keeping_begin_own(self) < 0) {
         tracer_fail(self);
     }
-    Py_RETURN_NONE;
+    const bool tells_of_parent = self->tells_of_parent;
+    self->tells_of_parent = false;
+    return PyBool_FromLong(tells_of_parent);
 }
 
 static PyObject *

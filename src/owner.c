@@ -35,13 +35,19 @@ read_start_ticks(void)
     return at == NULL ? 0 : strtoull(at, NULL, 10);
 }
 
+/* Read once: a process and what it forks off live in one boot. */
+static char boot_id[sizeof(((recording_owner *)NULL)->boot_id)];
+
 void
 recording_owner_fill(recording_owner *owner)
 {
     struct timespec now = {0};
 
-    read_line("/proc/sys/kernel/random/boot_id", owner->boot_id, sizeof(owner->boot_id));
-    owner->boot_id[strcspn(owner->boot_id, "\n")] = '\0';
+    if (boot_id[0] == '\0') {
+        read_line("/proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id));
+        boot_id[strcspn(boot_id, "\n")] = '\0';
+    }
+    memcpy(owner->boot_id, boot_id, sizeof(boot_id));
     owner->pid = (uint64_t)getpid();
     owner->start_ticks = read_start_ticks();
     (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */

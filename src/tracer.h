@@ -39,6 +39,7 @@ typedef struct {
     arc_set arcs;
     recording recording;
     bool is_tallying;            /* there is no recording, but a tally */
+    bool tells_of_parent;        /* in a forked child: the environment names the parent's recording */
     bool lines_only;             /* no branches are asked for */
     tally tally;
     PyObject *codes;             /* list: what is known of the tally's code objects, by id */
@@ -135,7 +136,8 @@ int keeping_context(Tracer *self);
  * 0, or -1 likewise. */
 int keeping_code(Tracer *self, code_state *state);
 
-/* In a forked child: opens a recording of its own, if it has none yet.  0, or -1 as keeping_begin. */
+/* In a forked child: opens a recording of its own, if it has none yet, and notes with the parent that it is born.
+ * 0, or -1 as keeping_begin. */
 int keeping_begin_own(Tracer *self);
 
 /* Whether hits can be kept: a forked child has no recording yet. */
@@ -184,6 +186,9 @@ void children_unwatch(Tracer *self);
 
 /* Tells processes that are started from now on, by the environment that they inherit, under which context they are. */
 void children_mark(Tracer *self);
+
+/* Notes with the parent that this forked child is there; before it lets go of the parent's recording. */
+void children_born(Tracer *self);
 
 /* Takes a note of a tuple of words.  None, or NULL with an exception. */
 PyObject *children_note(Tracer *self, PyObject *words);

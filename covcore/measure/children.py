@@ -21,9 +21,8 @@ FORMAT = "1"  # of its value
 LISTS = ("source", "include", "omit")
 NOTES = ".children"  # put behind the path of a recording
 UNKNOWN = "-" * 16  # as long as a place in a recording
+FROM = " from="  # begins what differs from process to process
 LAST = -(10**9)  # exit priority, of multiprocessing
-
-_getpid = os.getpid  # programs mock such things, and fork
 
 _watched: Session | None = None
 _is_hooked = False
@@ -93,17 +92,18 @@ def _in_forked_child() -> None:
 
 
 def _begin_in_forked_child(session: Session) -> None:
+    """Go on measuring.
+
+    Each page of memory that a child writes, be it a count of references, is copied, and each page of code that it runs
+    for the first time is mapped: what little is done here costs more than it seems, and so most is done in C.
+    """
     if not session.settings.subprocess:
         session.abandon()
         return
-    from covcore._tracer import note
-
-    notes = session.notes
-    session.tracer.begin_own()
-    session.notes = session.tracer.path + NOTES
-    note(notes, ("born", _getpid()))
-    if hide(session):
-        show(session)
+    if session.tracer.begin_own():
+        value = session.variable
+        os.environ[VARIABLE] = session.variable = value[: value.rindex(FROM)] + _end(session)
+        session.tracer.watch()
     # Children of multiprocessing leave by os._exit(), and forget exit handlers of their parents.
     if (util := sys.modules.get("multiprocessing.util")) is not None:
         util.register_after_fork(session, _in_child_of_multiprocessing)
@@ -141,10 +141,13 @@ def encode(session: Session) -> str:
         ("context", settings.context),
         ("append", "1" if settings.append else ""),
         ("dynamic_contexts", settings.dynamic_contexts),
-        ("from", os.path.basename(session.tracer.path)),
-        ("at", UNKNOWN),  # filled in by children_mark() of src/children.c
     ]
-    return " ".join([FORMAT, *(f"{key}={quote(value)}" for key, value in pairs if value)])
+    return " ".join([FORMAT, *(f"{key}={quote(value)}" for key, value in pairs if value)]) + _end(session)
+
+
+def _end(session: Session) -> str:
+    """The end of the value: this process's recording, and its place there, which children_mark() of src/children.c fills in."""
+    return f"{FROM}{session.tracer.path.rpartition('/')[2]} at={UNKNOWN}"
 
 
 def decode(text: str) -> Iterator[tuple[str, str]]:

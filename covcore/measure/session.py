@@ -56,7 +56,6 @@ class Session:
     has_measured: code was measured: in a worker, or at all once the session is over
     contexts_by: who switches its contexts; a pytest that runs inside of another's test leaves them alone
     report: what finish() published
-    notes: the path of the notes on the processes that this one starts
     outer_run: what the environment said of the run that this session takes the process from
     variable: what the environment says of this session, for processes that are started
     origin: the test and phase under which this process was started by another; what it runs is theirs
@@ -85,7 +84,6 @@ class Session:
         self.has_started = self.has_measured = False
         self.report: PublishReport | None = None
         self.undisturbed = undisturbed(self.filter.standard)
-        self.notes = ""
         self.outer_run: str | None = None
         self.variable = ""
         self.origin = NO_CONTEXT
@@ -118,7 +116,6 @@ class Session:
             self.refuse(str(error))
         self.has_started = self.tracer.started
         _current = self
-        self.notes = self.tracer.path + children.NOTES
         children.announce(self)
 
     def refuse(self, reason: str) -> None:

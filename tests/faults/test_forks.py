@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -307,10 +307,11 @@ for i in range(200):
     for command in ["main.py"], ["-m", "covcore", "run", "main.py"]:
         times = []
         for _ in range(3):
-            began = time.perf_counter()
+            began = os.times()
             assert place.python(*command).status == 0
-            times.append(time.perf_counter() - began)
+            ended = os.times()
+            times.append(sum(ended[2:4]) - sum(began[2:4]))  # the CPU's: of children, and theirs
         took.append(min(times))
-    assert took[1] < 5 * took[0] + 1
+    assert took[1] < 5 * took[0] + 0.5
     with load(str(place.data)) as database:
         assert len(last_of_each(database.processes())) == 201
