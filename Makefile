@@ -80,14 +80,18 @@ sanitized = $(wildcard Makefile README.md LICENSE MANIFEST.in pyproject.toml set
 # Crashes that tests ask for are to end as they do without: by their signal.
 asan_options = detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_abort=0:handle_sigfpe=0
 
+# What a sanitizer says of any process, one whose output a test reads included.
+report_files = log_path=$(CURDIR)/build/sanitize/reports/report
+
 sanitize: test-c ## the C and the Python tests with AddressSanitizer and UBSan, on Python 3.14
-	@rm -rf $(addprefix build/sanitize/,$(sanitized) .venv/3.14/.extensions .venv/3.14/.built)
-	@mkdir -p build/sanitize
+	@rm -rf $(addprefix build/sanitize/,$(sanitized) reports .venv/3.14/.extensions .venv/3.14/.built)
+	@mkdir -p build/sanitize/reports
 	@tar -c --exclude=__pycache__ --exclude='*.so' $(sanitized) | tar -x -C build/sanitize
 	COVCORE_SANITIZE=1 $(MAKE) --no-print-directory -C build/sanitize build PY=3.14
-	cd build/sanitize && ASAN_OPTIONS=$(asan_options) UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
+	cd build/sanitize && ASAN_OPTIONS=$(asan_options):$(report_files) UBSAN_OPTIONS=print_stacktrace=1:$(report_files) PYTHONMALLOC=malloc \
 	    LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
 	    $(CURDIR)/build/sanitize/.venv/3.14/bin/python -m pytest $(PYTEST_ARGS)
+	@set -- $$(find build/sanitize/reports -type f); [ $$# = 0 ] || { cat "$$@"; exit 1; }
 
 fuzz: ## each fuzzer for SECONDS=60, built with clang's libFuzzer
 	@command -v $(CLANG) >/dev/null || { echo "make fuzz: no $(CLANG): install the packages clang and libclang-rt-dev" >&2; exit 1; }

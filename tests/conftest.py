@@ -12,10 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 TIMEOUT = 60  # seconds: a command that hangs fails
+# What a process that is to have no other environment needs to load extensions that were built with sanitizers.
+SANITIZER = {
+    name: os.environ[name]
+    for name in ("LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS")
+    if "asan" in os.environ.get("LD_PRELOAD", "") and name in os.environ
+}
+if SANITIZER:  # slows everything, hypothesis's making of examples too
+    settings.register_profile("sanitized", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+    settings.load_profile("sanitized")
 # AddressSanitizer takes memory of its own, and a preloaded shim would take its place.
-unless_sanitized = pytest.mark.skipif("asan" in os.environ.get("LD_PRELOAD", ""), reason="not with AddressSanitizer")
+unless_sanitized = pytest.mark.skipif(bool(SANITIZER), reason="not with AddressSanitizer")
 
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN

@@ -10,6 +10,7 @@ from types import CodeType
 
 import pytest
 import twin
+from conftest import SANITIZER
 from constructs import PROGRAMS, Expected, expected
 
 from covcore.analysis.codes import recorded
@@ -66,7 +67,7 @@ def test_constructs_from_the_tracer_to_the_report(tmp_path: Path) -> None:
     (tmp_path / "driver.py").write_text(DRIVER)
     data = tmp_path / "data"
     command = [sys.executable, "-m", "covcore", "run", "--source=source", f"--data={data}", "driver.py", *programs]
-    environment = {"PYTHONPATH": str(source), "PATH": ""}
+    environment = {"PYTHONPATH": str(source), "PATH": ""} | SANITIZER
     subprocess.run(command, cwd=tmp_path, check=True, env=environment, capture_output=True)
 
     with load(str(data)) as database:

@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from conftest import Place
+from conftest import SANITIZER, Place
 from constructs import PROGRAMS as CONSTRUCTS
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -57,7 +57,7 @@ def measured(texts: Sequence[str], folder: Path) -> list[FileResult]:
     (folder / "driver.py").write_text(DRIVER)
     data = folder / "data"
     command = [sys.executable, "-m", "covcore", "run", f"--data={data}", "--source=.", "driver.py", *map(str, paths)]
-    environment = {"PYTHONPATH": str(HERE.parent), "PATH": ""}
+    environment = {"PYTHONPATH": str(HERE.parent), "PATH": ""} | SANITIZER
     subprocess.run(command, cwd=folder, check=True, env=environment, capture_output=True, timeout=TIMEOUT)
     with load(str(data)) as database:
         files = {Path(it.path): it.result for it in analyse_all(database, Rules((), ()), lambda path: True)}

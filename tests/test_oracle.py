@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import SANITIZER
 from oracle.check import JIT, NO_JIT, Oracle
 from oracle.differences import differences
 from oracle.measured import NO_RULES, figures
@@ -61,7 +62,7 @@ def test_from_the_command_to_the_report(tmp_path: Path) -> None:
     data = tmp_path / "data"
     command = [sys.executable, "-m", "covcore", "run", f"--source={source}", f"--data={data}", "driver.py", str(source)]
     tests = Path(__file__).parent
-    environment = {"PYTHONPATH": f"{tests}{os.pathsep}{tests.parent}", "PATH": ""}
+    environment = {"PYTHONPATH": f"{tests}{os.pathsep}{tests.parent}", "PATH": ""} | SANITIZER
     subprocess.run(command, cwd=tmp_path, check=True, env=environment, capture_output=True)
 
     with load(str(data)) as database:

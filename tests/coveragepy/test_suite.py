@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import unless_sanitized
 
 HERE = Path(__file__).parent
 TESTS = HERE.parent
@@ -20,6 +21,7 @@ def test_the_list_of_what_is_left_out_is_short() -> None:
     assert len(deselected()) <= 15
 
 
+@unless_sanitized  # its environment has extensions of its own, built without
 @pytest.mark.parametrize(
     ("files", "expression"),
     [
