@@ -16,7 +16,7 @@ c_files = $(wildcard src/*.c src/*.h)
 
 .SECONDARY: # keep what was made on the way
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-c test-py faults oracle oracle-packages coveragepy matrix build sanitize fuzz lint format bench clean distclean
+.PHONY: help demo test test-c test-py faults plants oracle oracle-packages coveragepy matrix build sanitize fuzz lint format bench clean distclean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ faults: $(PY:%=.venv/%/.built) ## kills, forks, full disks and failing calls at 
 
 oracle: $(PY:%=.venv/%/.built) ## covcore against sys.settrace on N=20000 generated programs; ARGS="..." go to it (--help)
 	@set -e; for version in $(PY); do (cd tests && nice $(call python,$$version) -m oracle $(N) $(ARGS)); done
+
+plants: .venv/3.14/.built ## plant defects in copies of the tree and see the oracle and the tests find them; ARGS="NAME .." some; writes docs/oracles.md
+	cd tests && nice $(call python,3.14) -m plants $(ARGS)
 
 oracle-packages: $(PY:%=.venv/%/.built) ## covcore against coverage.py on suites of real packages and of the standard library: docs/parity.md
 	@set -e; for version in $(PY); do (cd tests && nice $(call python,$$version) -m oracle_packages --write $(ARGS)); done

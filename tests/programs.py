@@ -272,4 +272,14 @@ switch("A"); f(400, 0)
 switch("B"); f(1, 0)
 switch("C"); f(0, 1); f(400, 1)
 """,
+    "away_and_back": """
+def f(x):
+    if x:
+        return 1
+    return 2
+def g(): return [i for i in range(3)]
+for label in "ABAC":
+    switch(label)
+    if label != "B": f(0); g()
+""",
 }

@@ -1,0 +1,339 @@
+"""`python -m plants [NAME ..]`, in tests/ (`make plants`): plants defects in copies of the tree, and tells which tests see each.
+
+A copy has an environment of its own, so that whatever its tests start imports what was planted.  What was seen goes into
+docs/oracles.md.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+NEEDED = ["covcore", "plugin", "src", "tests", "Makefile", "setup.py", "pyproject.toml", "README.md", "LICENSE"]
+PAGE = ROOT / "docs" / "oracles.md"
+BEGIN, END = "<!-- what `make plants` saw -->\n", "<!-- end -->\n"
+TIMEOUT = 600  # seconds: a defect may have a test wait for ever
+
+# What looks at a copy.  Other words are tests, as pytest has them.
+ORACLE, C_RECORDING = "the oracle", "c/test_recording"
+TRACER, TOOLS, BUSY = "test_tracer.py", "coexistence/test_tools.py", "coexistence/test_tools.py::test_beside_busy_code"
+
+
+class Change(NamedTuple):
+    """What is replaced, once, in a file of the tree."""
+
+    file: str
+    right: str
+    wrong: str
+
+
+class Defect(NamedTuple):
+    """Changes, and who is to see each of them."""
+
+    about: str
+    changes: tuple[Change, ...]
+    watchers: tuple[str, ...]
+
+
+def of_oracle(about: str, *change: str) -> Defect:
+    return Defect(about, (Change(*change),), (ORACLE,))
+
+
+def of_tracer(about: str, *change: str, file: str = "src/tracer.c", by: str = TRACER) -> Defect:
+    return Defect(about, (Change(file, *change),), (by,))
+
+
+DEFECTS = {
+    "left-is-right": Defect(
+        "BRANCH_LEFT handled as BRANCH_RIGHT",
+        (Change("src/tracer.c", "events->branch_left, on_left}", "events->branch_left, on_right}"),),
+        (ORACLE, TRACER),
+    ),
+    "arms-swapped": of_oracle(
+        "slots of LEFT and RIGHT", "src/shape.c", "2 * (int64_t)index + arm;", "2 * (int64_t)index + !arm;"
+    ),
+    "offset-shifted": of_oracle("LEFT's destination by 2", "src/sites.c", ".left = 2 * left,", ".left = 2 * left + 2,"),
+    "line-dropped": of_oracle(
+        "one line in 16",
+        "src/tracer.c",
+        "    hit(self, state, FROM_LINE, number_of(args[1]));",
+        "    if (number_of(args[1]) % 16 != 7) hit(self, state, FROM_LINE, number_of(args[1]));",
+    ),
+    "no-jump": of_oracle("JUMP tells of no line", "src/tracer.c", "    hit_start(self, state, destination);\n", ""),
+    "lines-given-up-early": of_oracle(
+        "LINE dropped with one to come", "src/tracer.c", "--state->lines_left == 0", "--state->lines_left == 1"
+    ),
+    "contexts-forgotten": Defect(
+        "a hit counts in its first context alone",
+        (Change("src/tracer.c", "if (arcs_at(&self->arcs, id)->serial != self->serial)", "if (is_new)"),),
+        (ORACLE, TRACER),
+    ),
+    "run-without-event": of_oracle(
+        "every line of code that ran",
+        "covcore/analysis/file.py",
+        "for line in code.hit_lines()}",
+        "for line in code.shape[0]}",
+    ),
+    "wrong-arm": of_oracle(
+        "the other arm's hit", "covcore/analysis/branches.py", "code.hits[slot + arm]", "code.hits[slot + 1 - arm]"
+    ),
+    "either-arm": of_oracle(
+        "any arm's hit", "covcore/analysis/branches.py", "code.hits[slot + arm]", "any(code.hits[slot : slot + 2])"
+    ),
+    "with-is-next": of_oracle(
+        "the exits of `with` count as next lines",
+        "covcore/analysis/branches.py",
+        "self._own_header) and statement not in passed_over",
+        "self._own_header)",
+    ),
+    "restarts-everyone": of_tracer(
+        "`restart_events` in place of arming what was touched",
+        "tracer_keep_ids(self) < 0 || tracer_rearm_touched(self) < 0",
+        'PyObject_CallMethod(PySys_GetObject("monitoring"), "restart_events", NULL) == NULL',
+        file="src/module.c",
+    ),
+    "remembers-by-context": Defect(
+        "what was touched is remembered by the context, not by the switch",
+        (
+            Change(
+                "src/module.c",
+                "    self->serial++;\n    self->switching = true;",
+                "    self->serial = 1000 + (uint32_t)recording_place(&self->recording);\n    self->switching = true;",
+            ),
+            Change(
+                "src/tracer.c",
+                "        enter(self, state);\n    }\n    if (state->spare == 0 && state->touched.next == NULL) {\n"
+                "        (void)registry_touch(state);\n    }\n",
+                "        enter(self, state);\n        (void)registry_touch(state);\n    }\n",
+            ),
+        ),
+        (TRACER,),
+    ),
+    "silenced-untouched": of_tracer(
+        "PY_START is silenced before its code counts as touched",
+        "    begin(self, state);\n    if (state->lines_left == NOT_COUNTED && prepare(self, state) < 0) {\n"
+        "        return silence",
+        "    if (state->serial != self->serial) {\n        enter(self, state);\n    }\n"
+        "    if (state->lines_left == NOT_COUNTED && prepare(self, state) < 0) {\n        return silence",
+    ),
+    "hot-untouched": of_tracer(
+        "code that has used up its events is silenced but not touched",
+        "    state->n_hot = state->hot_for;\n    (void)registry_touch(state);\n",
+        "    state->n_hot = state->hot_for;\n",
+    ),
+    "paused-untouched": of_tracer(
+        "what a pause silences is not touched",
+        "    if (self->paused) {\n        (void)registry_touch(state);\n",
+        "    if (self->paused) {\n",
+        by="coveragepy/test_core.py test_processes.py test_run.py test_program.py",
+    ),
+    "no-loops-in-lines": of_tracer(
+        "JUMP is not armed again where a loop lies within a line",
+        "if (!state->shape.has_inline_loops) {",
+        "if (true) {",
+    ),
+    "armed-without-line": of_tracer(
+        "LINE is not armed again",
+        "tracer_arm(self, state, events_on(self, state)) < 0;",
+        "tracer_arm(self, state, events_on(self, state) & ~self->monitoring.events.line) < 0;",
+    ),
+    "no-resume": of_tracer(
+        "PY_RESUME is never armed",
+        "self->full_mask |= events->py_start | events->py_resume;",
+        "self->full_mask |= events->py_start;",
+        file="src/ids.c",
+    ),
+    "running-not-met": of_tracer(
+        "frames that exist at start are not looked for",
+        "tracer_discover_registered(self) < 0 || tracer_discover_running(self) < 0) {\n        PyObject *exception",
+        "tracer_discover_registered(self) < 0) {\n        PyObject *exception",
+        file="src/module.c",
+    ),
+    "left-by-source": of_tracer(
+        "LEFT known by its source, which other tools' events shift",
+        "    hit(self, state, FROM_LEFT, pack(unit_of(args[2])));",
+        "    hit(self, state, FROM_LEFT, pack(unit_of(args[1]) + 2));",
+    ),
+    "met-once-with-one-id": of_tracer("with one id, PY_START is silenced", "needed ? Py_None", "needed && 0 ? Py_None"),
+    "arms-the-thief": of_tracer(
+        "a switch does not look whose the ids are", "if (unchanged != 0) {", "if (unchanged != 2) {", file="src/ids.c"
+    ),
+    "changes-over-beside-others": of_tracer(
+        "INSTRUCTION in place of LINE though another tool is there",
+        "    if (alone == 0) {\n",
+        "    if (false) {\n",
+        by=BUSY,
+    ),
+    "more-beyond-a-segment": of_tracer(
+        "a run of hits goes on in the next segment as if it were the same one",
+        "r->capacity - r->length >= WORD && is_ours(r)",
+        "is_ours(r)",
+        file="src/recording.c",
+        by=C_RECORDING,
+    ),
+    "hit-lost-at-growth": of_tracer(
+        "the hit that did not fit into a segment is lost",
+        "    if (!recording_ready(r) || grow(r, n_words) < 0) {\n        return NULL;\n    }\n",
+        "    if (!recording_ready(r) || grow(r, n_words) < 0) {\n        return NULL;\n    }\n"
+        "    r->length += n_words == 1 ? WORD : 0;\n",
+        file="src/recording.c",
+        by=C_RECORDING,
+    ),
+}
+
+
+def copy_tree(folder: Path) -> None:
+    for each in NEEDED:
+        if (ROOT / each).is_dir():
+            shutil.copytree(ROOT / each, folder / each, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / each, folder / each)
+
+
+def spoil(folder: Path, name: str) -> None:
+    """Make the changes of a defect.
+
+    Raises:
+        ValueError: if the tree does not have their text once.
+    """
+    for file, right, wrong in DEFECTS[name].changes:
+        text = (folder / file).read_text()
+        if text.count(right) != 1:
+            raise ValueError(f"{name}: {file} has changed")
+        (folder / file).write_text(text.replace(right, wrong))
+
+
+def build(folder: Path) -> Path:
+    """Build a copy, and make an environment where it is what `import covcore` finds, whatever the variables are.
+
+    Returns:
+        Its interpreter.
+    """
+    subprocess.run(
+        [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        env=os.environ | {"CFLAGS": "-O0"},
+    )
+    environment = folder / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    ours = Path(sysconfig.get_path("purelib"))
+    theirs = environment.joinpath(*ours.parts[-3:])  # lib/pythonX.Y/site-packages
+    (theirs / "_covcore_tree.pth").write_text(
+        f"{folder}\n{folder / 'plugin'}\n{ours}\n"
+    )  # ours: its .pth files are not read
+    shutil.copy(ROOT / "plugin" / "covcore_start.pth", theirs)
+    for name in ["plugins", "tools"]:
+        (environment / name).symlink_to(Path(sys.prefix, name))
+    python = environment / "bin" / "python"
+    found = subprocess.check_output(
+        [python, "-c", "from covcore import _tracer; print(_tracer.__file__)"], text=True, cwd=environment
+    )
+    assert found.startswith(f"{folder}/"), found
+    return python
+
+
+def look(folder: Path, python: Path, watcher: str) -> str:
+    """Have a watcher look at a copy.
+
+    Returns:
+        What it says first, or "" if it sees nothing.
+    """
+    command: list[str | Path] = [
+        python,
+        "-m",
+        "pytest",
+        "-q",
+        "-n2",
+        "--maxfail=1",
+        "-p",
+        "no:cacheprovider",
+        *watcher.split(),
+    ]
+    if watcher == ORACLE:
+        command = [python, "-m", "oracle", "400", "--seed=1", "--jobs=1", "--jit=0"]
+    elif watcher == C_RECORDING:
+        command = ["sh", "-c", f"make -s -C .. build/{C_RECORDING} && ../build/{C_RECORDING}"]
+    try:
+        done = subprocess.run(command, cwd=folder / "tests", capture_output=True, text=True, timeout=TIMEOUT)
+    except subprocess.TimeoutExpired:
+        return "it hangs"
+    if done.returncode == 0:
+        return ""
+    lines = (done.stdout + done.stderr).splitlines()
+    said = [line.strip() for index, line in enumerate(lines) if index and lines[index - 1].endswith("differ:")]
+    failed = [line.removeprefix("FAILED ").partition(" - ")[0] for line in lines if line.startswith("FAILED")]
+    return (said or failed or lines[-1:] or ["it failed"])[0]
+
+
+def plant(name: str, watchers: tuple[str, ...]) -> dict[str, str]:
+    """Copy the tree, spoil the copy, build it and have it looked at.
+
+    Args:
+        name: of the defect; "" for none.
+
+    Returns:
+        What each watcher said, or "".
+    """
+    with tempfile.TemporaryDirectory(prefix="plant-") as temp:
+        folder = Path(temp).resolve()
+        copy_tree(folder)
+        if name:
+            spoil(folder, name)
+        python = build(folder)
+        return {watcher: look(folder, python, watcher) for watcher in watchers}
+
+
+def rows(name: str, said: Mapping[str, str]) -> str:
+    """The rows of a defect in the table."""
+    files = ", ".join(sorted({Path(change.file).name for change in DEFECTS[name].changes}))
+    cells = {watcher: (text or "**nothing**").replace("|", "\\|").replace("<", "\\<") for watcher, text in said.items()}
+    return "".join(
+        f"| `{name}`: {DEFECTS[name].about} ({files}) | {watcher} | {text} |\n" for watcher, text in cells.items()
+    )
+
+
+def write(seen: Mapping[str, Mapping[str, str]]) -> None:
+    """Put what was seen into the page, and leave what it says of other defects."""
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    old, _, after = rest.partition(END)
+    table = {name: "".join(re.findall(rf"^\| `{name}`:.*\n", old, re.MULTILINE)) for name in DEFECTS}
+    table |= {name: rows(name, said) for name, said in seen.items()}
+    header = "\n| defect | who was to see it | the first that was said |\n|---|---|---|\n"
+    PAGE.write_text(before + BEGIN + header + "".join(table.values()) + "\n" + END + after)
+
+
+def main() -> int:
+    """0 if the tree passes and each defect is seen by all who are to see it."""
+    names = sys.argv[1:] or list(DEFECTS)
+    watchers = tuple(dict.fromkeys(watcher for name in names for watcher in DEFECTS[name].watchers))
+    seen: dict[str, dict[str, str]] = {}
+    wrong = 0
+    for name in ["", *names]:
+        started = time.monotonic()
+        said = plant(name, DEFECTS[name].watchers if name else watchers)
+        wrong += sum(bool(text) != bool(name) for text in said.values())
+        for watcher, text in said.items():
+            print(
+                f"{name or '(no defect)'}: {watcher}: {text or 'nothing'} ({time.monotonic() - started:.0f} s)",
+                flush=True,
+            )
+        if name:
+            seen[name] = said
+    write(seen)
+    return int(wrong > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
