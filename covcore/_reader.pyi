@@ -62,3 +62,15 @@ def shape_columns(shape: bytes) -> tuple[str, str]:
 
 def decode_shape(shape: bytes) -> Shape:
     """Raises ValueError: what is malformed."""
+
+def check_pages(file: bytes, roots: list[int]) -> None:
+    """Check that the b-trees of an SQLite file use each page once, and hold no more than fits into it.
+
+    Args:
+        file: its bytes.
+        roots: the first page of each, from 1.
+
+    Raises:
+        ValueError: they do not.
+        OverflowError: a root that can be none.
+    """

@@ -4,6 +4,7 @@
 #include <Python.h>
 
 #include "hits.h"
+#include "pages.h"
 #include "reader_shapes.h"
 #include "recording.h"
 #include "sites.h"
@@ -406,6 +407,40 @@ reader_read_recording(PyObject *Py_UNUSED(module), PyObject *sequence)
     return result;
 }
 
+/* ---- pages of a database ---- */
+
+static PyObject *
+reader_check_pages(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    const char *file;
+    Py_ssize_t n_bytes;
+    PyObject *list;
+
+    if (!PyArg_ParseTuple(args, "y#O!:check_pages", &file, &n_bytes, &PyList_Type, &list)) {
+        return NULL;
+    }
+    const Py_ssize_t n_roots = PyList_GET_SIZE(list);
+    uint32_t *roots = PyMem_New(uint32_t, (size_t)n_roots);
+    pages_status status = roots == NULL ? PAGES_NO_MEMORY : PAGES_FINE;
+    for (Py_ssize_t i = 0; status == PAGES_FINE && i < n_roots; i++) {
+        if (PyLong_AsUInt32(PyList_GET_ITEM(list, i), &roots[i]) < 0) {
+            PyMem_Free(roots);
+            return NULL;
+        }
+    }
+    if (status == PAGES_FINE) {
+        status = pages_check((const unsigned char *)file, (size_t)n_bytes, roots, (size_t)n_roots);
+    }
+    PyMem_Free(roots);
+    if (status == PAGES_NO_MEMORY) {
+        return PyErr_NoMemory();
+    }
+    if (status == PAGES_MALFORMED) {
+        return PyErr_Format(PyExc_ValueError, "malformed: its pages hold more than they can");
+    }
+    Py_RETURN_NONE;
+}
+
 /* ---- the module ---- */
 
 PyDoc_STRVAR(segment_info_doc, "segment_info(segment, /)\n--\n\n"
@@ -424,6 +459,8 @@ PyDoc_STRVAR(shape_columns_doc, "shape_columns(shape, /)\n--\n\n"
                                 "The lines and the sites of an encoded shape as the database keeps them.");
 PyDoc_STRVAR(decode_shape_doc, "decode_shape(shape, /)\n--\n\n"
                                "The lines, sites and blocks of an encoded shape.");
+PyDoc_STRVAR(check_pages_doc, "check_pages(file, roots, /)\n--\n\n"
+                              "Check that an SQLite file is no more than it seems.");
 
 static PyMethodDef reader_methods[] = {
     {"segment_info", reader_segment_info, METH_O, segment_info_doc},
@@ -434,6 +471,7 @@ static PyMethodDef reader_methods[] = {
     {"decode_numbers", reader_decode_numbers, METH_O, decode_numbers_doc},
     {"shape_columns", reader_shape_columns, METH_O, shape_columns_doc},
     {"decode_shape", reader_decode_shape, METH_O, decode_shape_doc},
+    {"check_pages", reader_check_pages, METH_VARARGS, check_pages_doc},
     {NULL, NULL, 0, NULL},
 };
 

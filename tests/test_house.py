@@ -23,6 +23,7 @@ PLAIN_C = [
     "hits",
     "tally",
     "columns",
+    "pages",
 ]
 
 

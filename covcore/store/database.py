@@ -10,7 +10,7 @@ import _sqlite3 as sqlite3  # the sqlite3 package adds adapters of dates that ta
 import os
 import stat
 
-from covcore._reader import decode_numbers, decode_shape
+from covcore._reader import check_pages, decode_numbers, decode_shape
 from covcore.errors import CovcoreError
 from covcore.store.collecting import Paused
 from covcore.store.header import check_header
@@ -160,12 +160,12 @@ class Database:
         if not check_header(path):
             raise CovcoreError(f"{path} is empty: remove it, then `covcore run ...`")
         with Reading(path):
-            connection, n_bytes = connect(path, follow=follow)
+            connection, n_bytes, content = connect(path, follow=follow)
             try:
                 harden(connection)
                 check_size(connection, n_bytes)
                 check_schema(connection)
-                check_pages(connection)
+                check_trees(connection, content)
             except BaseException:
                 connection.close()
                 raise
@@ -366,11 +366,11 @@ class Reading:
             raise CovcoreError(f"{self.name} is damaged ({reason}): move it away") from None
 
 
-def connect(path: str, *, follow: bool) -> tuple[sqlite3.Connection, int]:
+def connect(path: str, *, follow: bool) -> tuple[sqlite3.Connection, int, bytes | None]:
     """Connect to a file that is as it was written.
 
     Returns:
-        The connection, and the number of bytes of the file.
+        The connection, the number of bytes of the file, and these, unless SQLite has opened it itself.
 
     Raises:
         OSError, sqlite3.Error: it cannot be read.
@@ -386,7 +386,7 @@ def connect(path: str, *, follow: bool) -> tuple[sqlite3.Connection, int]:
             check_seal([content])
             connection = sqlite3.connect(":memory:", isolation_level=None)
             connection.deserialize(content)
-            return connection, len(content)
+            return connection, len(content), content
         check_seal(pieces_of(descriptor))
         quoted = "".join(chr(byte) if byte in SAFE_IN_URI else f"%{byte:02X}" for byte in os.fsencode(path))
         uri = f"file:{'//' if path.startswith('/') else ''}{quoted}?mode=ro&immutable=1"
@@ -395,7 +395,7 @@ def connect(path: str, *, follow: bool) -> tuple[sqlite3.Connection, int]:
         if not descriptors_of(status) - before:
             connection.close()
             raise ValueError("it was replaced while it was opened")
-        return connection, status.st_size
+        return connection, status.st_size, None
     finally:
         os.close(descriptor)
 
@@ -437,8 +437,15 @@ def check_schema(connection: sqlite3.Connection) -> None:
         raise ValueError("its tables are not covcore's")
 
 
-def check_pages(connection: sqlite3.Connection) -> None:
-    """Raises ValueError if pages are used twice: a few that lead to each other would make as many rows as one likes."""
+def check_trees(connection: sqlite3.Connection, content: bytes | None) -> None:
+    """Raises ValueError if pages are used twice: a few that lead to each other would make as many rows as one likes.
+
+    content: the file's bytes, if they are here; SQLite's own check is used where not, and takes ten times as long
+    """
+    if content is not None:
+        roots = connection.execute("SELECT rootpage FROM sqlite_master WHERE rootpage != 0").fetchall()
+        check_pages(content, [1, *(root for (root,) in roots)])
+        return
     found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise ValueError(" ".join(str(found).split()))

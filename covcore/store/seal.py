@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 LABEL = "crc32"
 UNSEALED = "0" * 8
 PIECE = 1 << 20
+HOLE = bytes(PIECE)
 HEX = b"0123456789abcdef"
 
 
@@ -46,7 +47,7 @@ def pieces_of(descriptor: int) -> Iterator[bytes]:
     n_bytes = os.fstat(descriptor).st_size
     place = 0
     while place < n_bytes and (piece := os.pread(descriptor, min(n_bytes - place, PIECE), place)):
-        if piece.count(0) == PIECE:
+        if piece == HOLE:
             raise ValueError("a part of it is missing")  # a hole of any size costs who sends it nothing
         yield piece
         place += len(piece)
