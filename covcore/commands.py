@@ -428,20 +428,22 @@ def _add_export(commands: Subparsers) -> None:
         "write all data into one file, to take to another machine",
         """\
 Files below the current folder are named relative to it, and are found below the current folder of `covcore import`.
+A FILE that is called as coverage.py calls its data, .coverage or *.coverage or .coverage.*, is written as such, for
+what reads those: `coverage html`, bots, dashboards.  That needs coverage.py: pip install covcore[coverage].
 
 examples:
   covcore export -o coverage-$JOB.covcore    on each machine
   covcore import coverage-unit.covcore       on one; or covcore combine coverage-*.covcore
-  covcore export --format=coverage -o .coverage
+  covcore export -o .coverage                coverage.py's data file, contexts included
 """,
         _export,
     )
     parser.add_argument("-o", dest="output", metavar="FILE", required=True, help="the file to write")
     parser.add_argument(
         "--format",
+        dest="kind",
         choices=["covcore", "coverage"],
-        default="covcore",
-        help="coverage: a .coverage file, for what reads those",
+        help="covcore's own, or that of coverage.py; default: as the name of FILE says",
     )
     _add_data(parser)
 
@@ -456,16 +458,19 @@ def _add_import(commands: Subparsers) -> None:
     parser = _add_command(
         commands,
         "import",
-        "add an exported file to the data",
+        "add an exported file, or one of coverage.py's, to the data",
         """\
-The file stays as it is, and adding it once more changes nothing.
+The file stays as it is, and adding it once more changes nothing.  A data file of coverage.py, which needs coverage.py to be
+read, has no texts of sources: its lines and branches are those of the sources as they are now, below the current folder
+and the folders that the configuration names.
 
 examples:
   covcore import coverage-unit.covcore
+  covcore import .coverage                   then covcore report, html, tests
 """,
         _import,
     )
-    parser.add_argument("file", metavar="FILE", help="what `covcore export` wrote")
+    parser.add_argument("file", metavar="FILE", help="what `covcore export` or coverage.py wrote")
     _add_data(parser)
 
 

@@ -77,7 +77,7 @@ def whole(source: str | ast.Module, ran: Sequence[Code], optimize: int = -1) -> 
     codes = [code for code in ran if is_counted(code.qualname)]
     at_place = Counter((code.qualname, code.first_line) for code in ran)
     compiled: Counter[tuple[str, int]] = Counter()
-    for code in _nested(compile(source, "<source>", "exec", dont_inherit=True, optimize=optimize)):
+    for code in nested(compile(source, "<source>", "exec", dont_inherit=True, optimize=optimize)):
         place = code.co_qualname, code.co_firstlineno
         compiled[place] += 1
         if compiled[place] > at_place[place] and is_counted(code.co_name):
@@ -85,7 +85,8 @@ def whole(source: str | ast.Module, ran: Sequence[Code], optimize: int = -1) -> 
     return codes
 
 
-def _nested(code: CodeType) -> Iterator[CodeType]:
+def nested(code: CodeType) -> Iterator[CodeType]:
+    """A code object and all within it."""
     stack = [code]
     while stack:
         code = stack.pop()

@@ -14,7 +14,7 @@ from covcore.store.collecting import Paused
 from covcore.store.database import Database
 from covcore.store.gathering import add_causes, add_lost
 from covcore.store.header import check_header
-from covcore.store.inputs import Inputs, identity_of
+from covcore.store.inputs import Input, Inputs, identity_of
 from covcore.store.locking import Lock
 from covcore.store.notes import SUFFIX, find_notes
 from covcore.store.processes import plural
@@ -27,8 +27,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from covcore.store.inputs import Input
     from covcore.store.recordings import Found
+
+    type Reader = Callable[[Union, str], list[str]]  # adds a file to a union, and returns warnings
 
 NAMED = 5  # of many files, so many are named
 
@@ -75,6 +76,7 @@ def combine(
     *,
     keep: bool = False,
     allow_partial: bool = False,
+    reader: Reader | None = None,
 ) -> Combined:
     """Combine databases and recordings into one database, together with what it holds.
 
@@ -84,6 +86,7 @@ def combine(
         locate: where a file is here that is elsewhere in an input (PathMap).
         keep: do not remove the inputs.
         allow_partial: leave out what cannot be read, and older texts of files of which there are several.
+        reader: how to read `paths` if they are another program's files; none of them is removed.
 
     Raises:
         Refused: there is no input, one cannot be read, or files differ between them.
@@ -96,9 +99,9 @@ def combine(
         result.notes += published.notes
         result.warnings += published.warnings
     with Lock(folder_of(data)), Paused():
-        inputs = find_inputs(data, paths, result)
-        merge(data, inputs, result, locate, allow_partial=allow_partial)
-    if not keep and not result.older:
+        inputs = [Input(path) for path in paths] if reader else find_inputs(data, paths, result)
+        merge(data, inputs, result, locate, allow_partial=allow_partial, reader=reader)
+    if not (keep or reader) and not result.older:
         for one in result.taken:
             remove_input(one, result)
     return result
@@ -125,7 +128,13 @@ def find_inputs(data: str, paths: Sequence[str], result: Combined) -> list[Input
 
 
 def merge(
-    data: str, inputs: list[Input], result: Combined, locate: Callable[[bytes], bytes] | None, *, allow_partial: bool
+    data: str,
+    inputs: list[Input],
+    result: Combined,
+    locate: Callable[[bytes], bytes] | None,
+    *,
+    allow_partial: bool,
+    reader: Reader | None = None,
 ) -> None:
     """Write the output.  Arguments and errors as combine."""
     spool = Spool()
@@ -139,7 +148,7 @@ def merge(
         origins = Origins(union)
         origins.note(data)
         for one in inputs:
-            add(one, union, spool, result)
+            add(one, union, spool, result, reader)
             origins.note(one.path)
         add_notes(result, union)
         result.older = origins.changed()
@@ -155,11 +164,13 @@ def merge(
         result.warnings.append(f"{plural(written.n_malformed, 'code object')} left out: malformed")
 
 
-def add(one: Input, union: Union, spool: Spool, result: Combined) -> None:
+def add(one: Input, union: Union, spool: Spool, result: Combined, reader: Reader | None) -> None:
     """Add an input to the union, or, if it cannot be read, nothing of it.  Raises CovcoreError: there is no room."""
     mark, hits = union.mark(), spool.mark()
     try:
-        if one.recording:
+        if reader:
+            result.warnings += reader(union, one.path)
+        elif one.recording:
             add_recording(one.recording, union)
         else:
             with Database.open(one.path, follow=False) as database:

@@ -66,11 +66,11 @@ class Shape:
         n_lines = len(self._lines)
         for slot in range(n_lines, n_lines + 2 * len(self._sites)):
             if bits[slot >> 3] & 0x80 >> (slot & 7):
-                for arc in self._ways_of(slot - n_lines):
+                for arc in self.ways_of(slot - n_lines):
                     if arc[1] < 0 or arc[1] in run:
                         yield arc
 
-    def _ways_of(self, arm: int) -> tuple[Arc, ...]:
+    def ways_of(self, arm: int) -> tuple[Arc, ...]:
         """The arcs that an arm stands for: one, or none if it stays within its line or ends in an exception."""
         ways = self._ways.get(arm)
         if ways is None:
