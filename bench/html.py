@@ -1,4 +1,4 @@
-"""`covcore html` with very many tests, beside `coverage html --show-contexts` on the same runs."""
+"""`covcore html` with very many tests and of a real suite, beside `coverage html --show-contexts` on the same runs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.combine import run_with_peak
-from bench.measure import Estimate, environment, estimate, interleaved, run
+from bench.measure import Estimate, environment, estimate, interleaved, ratios, run
 from bench.results import Options, Result, Row
-from bench.tools import COVCORE, CTRACE, ROOT, Tool
+from bench.suites import pytest
+from bench.tools import COVCORE, COVCORE_CONTEXTS, CTRACE, PYTEST_COV, ROOT, Tool
 
 PROGRAM = Path(__file__).with_name("programs") / "tested_files.py"
 LARGE = 1249, 26184, 22  # files, tests, files of each test: coverage.py's issue 1584
 MIDDLE = 300, 3000, 60
+SUITE = "click"
+REACH_OF_SUITE = 1 / 3  # of coverage.py's time and size
 
 type Figures = dict[str, float]
 
@@ -38,6 +41,8 @@ def measure(options: Options) -> Result:
                     name: estimate([figures[key] for figures in taken[name]]) for name in names
                 }
                 rows.append(Row(f"html of {what}: {text}, {python}", unit, figures, most, detail=key != "wall"))
+        if not options.quick and python == options.pythons[0]:
+            rows += suite_rows(python, min(options.pairs, 5))
     return Result("html", options, rows)
 
 
@@ -47,6 +52,29 @@ SHOWN = [
     ("the largest page", "MB", "largest"),
     ("resident memory", "MB", "resident"),
 ]
+
+
+def suite_rows(python: str, rounds: int) -> list[Row]:
+    """Pages of a real suite with a context for each test: what ours take of coverage.py's time and size."""
+    with TemporaryDirectory() as temp:
+        folder = Path(temp)
+        tools = {name: Tool(name, python) for name in (COVCORE_CONTEXTS, PYTEST_COV)}
+        for tool in tools.values():
+            pytest(SUITE, tool, folder)
+        variants = {name: partial(write, tool, folder) for name, tool in tools.items()}
+        what = f"html of the suite of {SUITE} with a context for each test"
+        taken = interleaved(variants, rounds, f"{what}, {python}")
+    ours, theirs = taken[COVCORE_CONTEXTS], taken[PYTEST_COV]
+    return [
+        Row(
+            f"{what}: {text} over coverage.py's, {python}",
+            "x",
+            {COVCORE: ratios([it[key] for it in ours], [it[key] for it in theirs])},
+            REACH_OF_SUITE,
+            detail=key != "cpu",
+        )
+        for text, key in (("processor time", "cpu"), ("all files", "megabytes"))
+    ]
 
 
 def pages(
@@ -62,7 +90,7 @@ def pages(
 
 
 def kind(tool: Tool) -> str:
-    return "covcore" if tool.name == COVCORE else "coverage"
+    return "covcore" if tool.name in (COVCORE, COVCORE_CONTEXTS) else "coverage"
 
 
 def record(tool: Tool, folder: Path, size: tuple[int, int, int]) -> None:
@@ -74,19 +102,19 @@ def write(tool: Tool, folder: Path, number: int) -> Figures:
     out = folder / "pages"
     shutil.rmtree(out, ignore_errors=True)
     (folder / "covcore.d" / "analysis").unlink(missing_ok=True)
-    if tool.name == COVCORE:
-        command: list[str | Path] = [tool.folder / "bin/covcore", "html", f"--data={folder}/covcore", "-d", out]
+    program = tool.folder / "bin" / kind(tool)
+    command: list[str | Path] = [program, "html", "--quiet", "-d", out]
+    if kind(tool) == "covcore":
+        command += [f"--data={folder}/covcore"]
     else:
-        command = [
-            tool.folder / "bin/coverage",
-            "html",
-            "-q",
-            "--show-contexts",
-            f"--data-file={folder}/coverage",
-            "-d",
-            out,
-        ]
+        command += ["--show-contexts", f"--data-file={folder}/coverage", "--rcfile=/dev/null"]
     cost, resident = run_with_peak(command, folder)
     sizes = {path: path.stat().st_size for path in out.rglob("*") if path.is_file()}
     largest = max(size for path, size in sizes.items() if path.suffix == ".html")
-    return {"wall": cost.wall, "megabytes": sum(sizes.values()) / 1e6, "largest": largest / 1e6, "resident": resident}
+    return {
+        "cpu": cost.cpu,
+        "wall": cost.wall,
+        "megabytes": sum(sizes.values()) / 1e6,
+        "largest": largest / 1e6,
+        "resident": resident,
+    }
