@@ -288,6 +288,17 @@ def test_a_link_shows_the_same_view(parcels: Place, browser: Browser, index: Pag
         assert other.locator(".here").is_visible()
 
 
+def test_the_way_back_leads_to_the_index_as_it_was(parcels: Place, browser: Browser) -> None:
+    with watched_page(browser, url_of(parcels, "#by=flat&sort=worst&q=p&show=lines")) as page:
+        before = view_of(ready(page)), rows(page)
+        page.click("tbody a:has(bdi:text-is('parcels/price.py'))")
+        page.wait_for_url("**/files/*")
+        ready(page).keyboard.press("j")
+        page.keyboard.press("u")
+        page.wait_for_url("**/index.html*")
+        assert (view_of(ready(page)), rows(page)) == before
+
+
 @pytest.mark.parametrize(
     "state",
     [

@@ -65,7 +65,7 @@ const covcore = (() => {
 
   // ---- state: "#L12&tests=...", everything that makes the view
 
-  const CARRIED = ["tests", "glob", "view", "base"]; // from page to page
+  const CARRIED = ["tests", "glob", "view", "base", "by", "sort", "q", "show"]; // from page to page, and so back to the index as it was
   let state = parse(location.hash);
   const listeners = [];
 
