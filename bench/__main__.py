@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import argparse
 
-from bench import analysis, combine, contexts, events, html, memory, processes, report, startup, steady, suites, table
+from bench import (
+    analysis,
+    combine,
+    contexts,
+    events,
+    html,
+    memory,
+    processes,
+    recording,
+    report,
+    startup,
+    steady,
+    suites,
+    table,
+)
 from bench.results import PAIRS, Options, print_rows
 
 PARTS = {
     "events": events.measure,
     "memory": memory.measure,
     "processes": processes.measure,
+    "recording": recording.measure,
     "startup": startup.measure,
     "report": report.measure,
     "analysis": analysis.measure,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.measure import estimate, run
 from bench.results import FORMATS, Options, Result, Row
-from bench.tools import COVCORE, ROOT
+from bench.tools import COVCORE, ROOT, compiled
 
 REACH = 28
 
@@ -16,12 +15,7 @@ REACH = 28
 def measure(options: Options) -> Result:
     rows = []
     with TemporaryDirectory() as temp:
-        program = Path(temp) / "bench_arcs"
-        source = ROOT / "bench/c/bench_arcs.c"
-        needed = source.read_text().partition("\n")[0].removeprefix("// needs:").split()
-        flags = ["-std=c11", "-O2", "-DNDEBUG", "-D_GNU_SOURCE", f"-I{ROOT}/src"]
-        sources = [source, *(ROOT / "src" / name for name in needed)]
-        run([os.environ.get("CC", "cc"), *flags, "-o", program, *sources], cwd=Path(temp))
+        program = compiled(ROOT / "bench/c/bench_arcs.c", Path(temp))
         for line in run([program], cwd=Path(temp)).output.splitlines():
             name, value, unit = line.split()
             reach = REACH if name == "arcs_memory_at_1M" else None

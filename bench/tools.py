@@ -109,6 +109,15 @@ def output_of(command: list[str | Path]) -> str:
     return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT).stdout.strip()
 
 
+def compiled(source: Path, folder: Path) -> Path:
+    """A C program of bench/c, made with the files of src/ that its first line names."""
+    program = folder / source.stem
+    needed = source.read_text().partition("\n")[0].removeprefix("// needs:").split()
+    flags = ["-std=c11", "-O2", "-DNDEBUG", "-D_GNU_SOURCE", f"-I{ROOT}/src"]
+    output_of([os.environ.get("CC", "cc"), *flags, "-o", program, source, *(ROOT / "src" / name for name in needed)])
+    return program
+
+
 @cache
 def base_python(version: str) -> str:
     return output_of([ROOT / "tools/python.sh", version])

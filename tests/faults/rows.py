@@ -413,9 +413,5 @@ ROWS = [
     ),
     Row("L4", "200 forks", "`make bench ARGS=processes`", (f"{FORKS}::test_forks_cost_little",)),
     Row("L7", "24 hours, a million switches of context", "not run", ()),
-    Row(
-        "L8",
-        "recordings on disk against anonymous memory",
-        "no figure of whole suites yet: not run",
-    ),
+    Row("L8", "recordings on disk against anonymous memory", "`make bench ARGS=recording`", ()),
 ]
