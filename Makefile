@@ -16,7 +16,7 @@ c_files = $(wildcard src/*.c src/*.h)
 
 .SECONDARY: # keep what was made on the way
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-c test-py faults plants oracle oracle-packages coveragepy matrix build sanitize fuzz lint format bench clean distclean
+.PHONY: help demo test test-c test-py faults plants oracle oracle-packages coveragepy coveragepy-suites matrix build sanitize fuzz lint format bench clean distclean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ oracle-packages: $(PY:%=.venv/%/.built) ## covcore against coverage.py on suites
 
 coveragepy: $(PY:%=.venv/coveragepy-%/.ready) ## coverage.py's own tests with covcore as its core, beside those with its own: ARGS="..." go to it (--help)
 	@set -e; for version in $(PY); do nice $(call python,coveragepy-$$version) tests/coveragepy/suite.py $(ARGS); done
+
+coveragepy-suites: $(PY:%=.venv/%/.built) ## what each test ran, by coverage.py with covcore as its core beside its C tracer, on suites of real packages
+	@set -e; for version in $(PY); do nice $(call python,$$version) tests/coveragepy/by_test.py $(ARGS); done
 
 test-c: $(patsubst tests/c/%.c,build/c/%,$(wildcard tests/c/test_*.c)) ## the C tests, with sanitizers where the compiler has them
 	@set -e; for test in $^; do echo "$$test"; $$test; done

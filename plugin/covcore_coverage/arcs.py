@@ -56,19 +56,19 @@ class Shape:
         return arcs
 
     def _arcs(self, bits: bytes) -> Iterator[Arc]:
-        lines = self.lines(bits)
-        run = {self._first.get(line, line) for line in lines}
-        for line in lines:
+        # A statement's first line -> the first of its lines that ran: what the others pass to it may have raised.
+        run: dict[int, int] = {}
+        for line in sorted(self.lines(bits), reverse=True):
             yield line, line
-        for way in self._straight:
-            if way[0] in run and (way[1] < 0 or way[1] in run):
-                yield way
+            run[self._first.get(line, line)] = line
+        taken = [way for way in self._straight if way[0] in run]
         n_lines = len(self._lines)
         for slot in range(n_lines, n_lines + 2 * len(self._sites)):
             if bits[slot >> 3] & 0x80 >> (slot & 7):
-                for arc in self.ways_of(slot - n_lines):
-                    if arc[1] < 0 or arc[1] in run:
-                        yield arc
+                taken += self.ways_of(slot - n_lines)
+        for line, to in taken:
+            if to < 0 or to in run:
+                yield run.get(line, line), run.get(to, to)
 
     def ways_of(self, arm: int) -> tuple[Arc, ...]:
         """The arcs that an arm stands for: one, or none if it stays within its line or ends in an exception."""
