@@ -461,7 +461,7 @@ def test_no_cover_at_the_very_end(shop: Place) -> None:
     ("option", "message"),
     [
         ("--covcore-contexts=tests", "invalid choice: 'tests'"),
-        ("--covcore-report=pdf", "'pdf' is not TYPE or TYPE:DEST with a TYPE of term, term-missing, xml,"),
+        ("--covcore-report=pdf", "'pdf' is not TYPE or TYPE:DEST with a TYPE of term, term-missing, html, xml,"),
         ("--covcore-report=:x", "':x' is not TYPE"),
         ("--covcore-fail-under=x", "'x' is not a number from 0 to 100"),
         ("--covcore-fail-under=101", "'101' is not a number from 0 to 100"),
