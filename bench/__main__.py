@@ -8,6 +8,7 @@ from bench import (
     analysis,
     combine,
     contexts,
+    coveragepy,
     events,
     html,
     memory,
@@ -32,6 +33,7 @@ PARTS = {
     "steady": steady.measure,
     "contexts": contexts.measure,
     "suites": suites.measure,
+    "coveragepy": coveragepy.measure,
     "combine": combine.measure,
     "html": html.measure,
 }

@@ -22,12 +22,14 @@ BARE = "Python"
 COVCORE = "covcore"
 COVCORE_CONTEXTS = "covcore, contexts"
 PYTEST_COV = "pytest-cov, contexts"  # on coverage.py's C tracer: its sysmon core has no contexts
+ON_COVCORE = "pytest-cov on covcore, contexts"  # coverage.py with covcore as its core
 SYSMON = "coverage.py sysmon"
 CTRACE = "coverage.py ctrace"
 SLIPCOVER = "SlipCover"
 PACKAGES = {  # what goes into whose environment, beside the suites' own needs
     "bare": [],
     "covcore": [],
+    "covcore-coverage": ["coverage==7.17.3", "pytest-cov==7.1.0"],
     "coverage": ["coverage==7.17.3"],
     "pytest-cov": ["coverage==7.17.3", "pytest-cov==7.1.0"],
     "slipcover": ["slipcover==1.1.0", "tabulate==0.10.0"],
@@ -37,6 +39,7 @@ KINDS = {
     COVCORE: "covcore",
     COVCORE_CONTEXTS: "covcore",
     PYTEST_COV: "pytest-cov",
+    ON_COVCORE: "covcore-coverage",
     SLIPCOVER: "slipcover",
 }  # whose environment a tool runs in
 BUILT_FROM = ["covcore", "plugin", "src", "setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"]
@@ -72,16 +75,16 @@ class Tool:
                 contexts = "none" if self.name == COVCORE else "test"
                 options = [f"--source={source}", f"--data={data}/covcore", f"--dynamic-contexts={contexts}"]
                 return [self.folder / "bin/covcore", "run", *options, *program]
-            case "pytest-cov, contexts":
-                no_settings = data / "empty.coveragerc"
-                no_settings.touch()
+            case "pytest-cov, contexts" | "pytest-cov on covcore, contexts":
+                settings = data / "settings.coveragerc"
+                settings.write_text("[run]\nplugins = covcore_coverage\n" if self.name == ON_COVCORE else "")
                 sources = [f"--cov={name}" for name in source.split(",")]
                 options = [
                     *sources,
                     "--cov-branch",
                     "--cov-context=test",
                     "--cov-report=",
-                    f"--cov-config={no_settings}",
+                    f"--cov-config={settings}",
                 ]
                 return [self.interpreter, *program, *options]
             case "SlipCover":
@@ -94,6 +97,8 @@ class Tool:
                 return [self.folder / "bin/coverage", "run", *options, *program]
 
     def environment(self, data: Path) -> dict[str, str]:
+        if self.name == ON_COVCORE:
+            return {"COVERAGE_FILE": f"{data}/coverage"}
         if self.name in (SYSMON, CTRACE, PYTEST_COV):
             core = "ctrace" if self.name == PYTEST_COV else self.name.removeprefix("coverage.py ")
             return {"COVERAGE_CORE": core, "COVERAGE_FILE": f"{data}/coverage"}
@@ -147,7 +152,7 @@ def venv(python: str, kind: str) -> Path:
         subprocess.run([base_python(python), "-m", "venv", "--without-pip", folder], check=True)
         install(python, folder, "-r", requirements, *PACKAGES[kind])
         (folder / ".requirements").write_text(wanted)
-    if kind == "covcore":
+    if kind.startswith("covcore"):
         install_covcore(python, folder)
     return folder
 
