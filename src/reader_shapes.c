@@ -9,31 +9,16 @@
 
 /* ---- shapes ---- */
 
+typedef PyObject *(*item_maker)(const void *source, uint32_t index);
+
+/* A tuple of n items, each made of the source: NULL with an exception if one cannot be made. */
 static PyObject *
-lines_tuple(const int32_t *lines, uint32_t n)
+tuple_of(uint32_t n, item_maker make, const void *source)
 {
     PyObject *tuple = PyTuple_New((Py_ssize_t)n);
 
     for (uint32_t i = 0; tuple != NULL && i < n; i++) {
-        PyObject *line = PyLong_FromLong(lines[i]);
-        if (line == NULL) {
-            Py_CLEAR(tuple);
-            break;
-        }
-        PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, line);
-    }
-    return tuple;
-}
-
-static PyObject *
-sites_tuple(const shape *s)
-{
-    PyObject *tuple = PyTuple_New((Py_ssize_t)s->n_sites);
-
-    for (uint32_t i = 0; tuple != NULL && i < s->n_sites; i++) {
-        const site *it = &s->sites[i];
-        PyObject *item = Py_BuildValue("IIIIIiiiii", it->source, it->left, it->right, it->left_block, it->right_block,
-                                       (int)it->kind, it->line, it->end_line, it->col, it->end_col);
+        PyObject *item = make(source, i);
         if (item == NULL) {
             Py_CLEAR(tuple);
             break;
@@ -44,21 +29,28 @@ sites_tuple(const shape *s)
 }
 
 static PyObject *
-blocks_tuple(const shape *s)
+make_line(const void *source, uint32_t index)
 {
-    PyObject *tuple = PyTuple_New((Py_ssize_t)s->n_blocks);
+    return PyLong_FromLong(((const int32_t *)source)[index]);
+}
 
-    for (uint32_t i = 0; tuple != NULL && i < s->n_blocks; i++) {
-        const block *it = &s->blocks[i];
-        PyObject *lines = lines_tuple(s->flow_lines + it->first_line_index, it->n_lines);
-        PyObject *item = lines == NULL ? NULL : Py_BuildValue("iIN", (int)it->end, it->target, lines);
-        if (item == NULL) {
-            Py_CLEAR(tuple);
-            break;
-        }
-        PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, item);
-    }
-    return tuple;
+static PyObject *
+make_site(const void *source, uint32_t index)
+{
+    const site *it = &((const shape *)source)->sites[index];
+
+    return Py_BuildValue("IIIIIiiiii", it->source, it->left, it->right, it->left_block, it->right_block, (int)it->kind,
+                         it->line, it->end_line, it->col, it->end_col);
+}
+
+static PyObject *
+make_block(const void *source, uint32_t index)
+{
+    const shape *s = source;
+    const block *it = &s->blocks[index];
+    PyObject *lines = tuple_of(it->n_lines, make_line, s->flow_lines + it->first_line_index);
+
+    return lines == NULL ? NULL : Py_BuildValue("iIN", (int)it->end, it->target, lines);
 }
 
 static PyObject *
@@ -82,9 +74,9 @@ reader_decode_shape(PyObject *Py_UNUSED(module), PyObject *bytes)
     if (shape_decode(&s, (const uint8_t *)PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes), &reason) < 0) {
         return shape_error(reason);
     }
-    PyObject *lines = lines_tuple(s.lines, s.n_lines);
-    PyObject *sites = lines == NULL ? NULL : sites_tuple(&s);
-    PyObject *blocks = sites == NULL ? NULL : blocks_tuple(&s);
+    PyObject *lines = tuple_of(s.n_lines, make_line, s.lines);
+    PyObject *sites = lines == NULL ? NULL : tuple_of(s.n_sites, make_site, &s);
+    PyObject *blocks = sites == NULL ? NULL : tuple_of(s.n_blocks, make_block, &s);
     PyObject *result = blocks == NULL ? NULL : PyTuple_Pack(3, lines, sites, blocks);
     Py_XDECREF(lines);
     Py_XDECREF(sites);
