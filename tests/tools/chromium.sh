@@ -7,6 +7,7 @@
 # font, and nothing is installed, as tools/python.sh does it. It is of the machine's own release, so that the C library there suits it.
 # COVCORE_CACHE names another folder to keep the result in.
 set -eu
+. "$(dirname "$0")/../../tools/debian.sh"
 
 cache=${COVCORE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/covcore}
 prefix=$cache/chromium
@@ -18,38 +19,13 @@ usable() { "$1" --version >/dev/null 2>&1; }
 # Fetch the packages into the folder $1.
 download() {
     suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-    mkdir -p "$1/state/lists/partial" "$1/cache/archives/partial"
+    mkdir -p "$1"
     # "Nothing is installed", so that every library comes along; but the C library is the machine's, and no page needs the rest.
     for package in libc6 x11-utils xdg-utils; do
         printf 'Package: %s\nStatus: install ok installed\nArchitecture: %s\nMulti-Arch: same\nVersion: 99\nMaintainer: none\nDescription: none\n\n' \
             $package "$(dpkg --print-architecture)"
     done >"$1/status"
-    mirror=$(apt-get update --print-uris -o Dir::State::lists="$1/state/lists" |
-        sed -n "/-security/d; s|^'\(.*\)/dists/$suite/.*|\1|p" | head -n 1)
-    [ -n "$mirror" ] || die "apt has no package source for this release, $suite: put a chromium on PATH"
-    keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-    if [ -r $keyring ]; then signed="[signed-by=$keyring]"; else signed=; fi
-    echo "deb $signed $mirror $suite main" >"$1/sources.list"
-    cat >"$1/apt.conf" <<END
-#clear APT::Update::Post-Invoke;
-#clear APT::Update::Post-Invoke-Success;
-#clear DPkg::Post-Invoke;
-Dir::State "$1/state";
-Dir::State::status "$1/status";
-Dir::Cache "$1/cache";
-Dir::Etc::sourcelist "$1/sources.list";
-Dir::Etc::sourceparts "/dev/null";
-Dir::Etc::preferences "/dev/null";
-Dir::Etc::preferencesparts "/dev/null";
-APT::Install-Recommends "0";
-APT::Get::Assume-Yes "1";
-APT::Update::Error-Mode "any";
-APT::Keep-Downloaded-Packages "1";
-Acquire::Languages "none";
-Acquire::Retries "3";
-END
-    [ "$(id -u)" != 0 ] || echo 'APT::Sandbox::User "root";' >>"$1/apt.conf"
-    apt-get -qq -c "$1/apt.conf" update >&2 || die "the package mirror does not answer for $suite"
+    debian_packages "$1" "$suite" "put a chromium on PATH"
     apt-get -qq -c "$1/apt.conf" --download-only install chromium-headless-shell fonts-dejavu-core >&2 ||
         die "$suite does not hand out chromium-headless-shell: put a chromium on PATH"
 }
