@@ -11,6 +11,9 @@ CLANG ?= clang
 # site warns about interpreters that are called by a path with .. in it, so they are called by a whole one.
 venv = $(CURDIR)/.venv/$1
 python = $(call venv,$1)/bin/python
+# As pip does, uv is to trust what the machine trusts (the second name is that of older ones).
+export UV_SYSTEM_CERTS = 1
+export UV_NATIVE_TLS = 1
 uv = "$$(tools/uv.sh $(call python,$1))" pip install --quiet --compile-bytecode --python $(call python,$1)
 c_files = $(wildcard src/*.c src/*.h)
 
