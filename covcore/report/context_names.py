@@ -21,12 +21,7 @@ class Tests:
         database: where the contexts are.
         contexts: only those of these ids count; None: all do.
         """
-        chosen = None if contexts is None else set(contexts)
-        test_of = {
-            id: (static, test)
-            for id, (static, test, _) in database.contexts().items()
-            if chosen is None or id in chosen
-        }
+        test_of = {id: (static, test) for id, (static, test, _) in database.contexts(contexts).items()}
         tests = sorted(set(test_of.values()))
         numbers = {test: number for number, test in enumerate(tests)}
         self.number_of = {id: numbers[test] for id, test in test_of.items()}

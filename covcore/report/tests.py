@@ -12,7 +12,6 @@ from covcore.analysis.source import UnusableSource
 from covcore.errors import CovcoreError, printable, say
 from covcore.report.context_names import Tests
 from covcore.report.names import plain_name
-from covcore.store.database import Database
 from covcore.store.loading import load
 
 _TARGET = re.compile(r"(?P<file>.+?):(?P<line>\d+)(?:-(?P<last>\d+)|->(?P<to>\d+|exit))?", re.DOTALL)
@@ -53,8 +52,10 @@ def tests_command(options: Options) -> int:
     """
     with load(options.data) as database:
         target = find_target(options.target, database.paths())
-        tests = Tests(database)
-        found = _asked(target, _by_test(database, target.path, tests, Roots.of(options.source, options.paths)))
+        hash, hits = database.hits_of(target.path)
+        tests = Tests(database, {context for code in hits for _, ran in code.patterns for context in ran})
+    text = _text(target.path, hash, Roots.of(options.source, options.paths))
+    found = _asked(target, by_test(text, hits, tests.number_of))
     if not found:
         say("note", f"no test ran {target}")
     for number in tests.members(found):
@@ -100,20 +101,25 @@ def _find_path(name: str, paths: list[str]) -> str:
     raise CovcoreError(f"nothing of {name} was measured: `covcore report` lists the files that were")
 
 
-def _by_test(database: Database, path: str, tests: Tests, roots: Roots) -> ByTest:
-    """Who ran what of a file, by the text that was measured if it is still there."""
-    hash, hits = database.hits_of(path)
-    text = None
+def _text(path: str, hash: bytes, roots: Roots) -> str | None:
+    """The text that was measured, if it is still there.
+
+    Args:
+        path: of the file.
+        hash: of the text, as Database.hits_of gives it.
+        roots: where a file whose hash is not known may be read.
+    """
     try:
         if hash == source.UNKNOWN_HASH and not roots.hold(path):
             raise UnusableSource("foreign", OUTSIDE)
         text, now = source.read(path)
-        if hash not in (now, source.UNKNOWN_HASH):
-            say("warning", f"{plain_name(path)} has changed since it was measured: lines are as they were then")
-            text = None
     except UnusableSource as error:
         say("warning", f"{plain_name(path)} {error}")
-    return by_test(text, hits, tests.number_of)
+        return None
+    if hash not in (now, source.UNKNOWN_HASH):
+        say("warning", f"{plain_name(path)} has changed since it was measured: lines are as they were then")
+        return None
+    return text
 
 
 def _asked(target: Target, by: ByTest) -> int:

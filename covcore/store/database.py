@@ -206,10 +206,17 @@ class Database:
                 raise ValueError("an unknown outcome of a process")
         return processes
 
-    def contexts(self) -> dict[int, Context]:
-        """The contexts by id: static label, test id, phase."""
+    def contexts(self, ids: Iterable[int] | None = None) -> dict[int, Context]:
+        """The contexts by id: static label, test id, phase.
+
+        Args:
+            ids: only these are wanted; None: all.
+        """
+        chosen = "" if ids is None else "WHERE id IN (SELECT value FROM json_each(?))"
+        parameters = () if ids is None else (str([*ids]),)
         with Reading(self.name):
-            rows = self._rows("SELECT id, static, test, phase FROM context ORDER BY id", int, str, str, str)
+            query = f"SELECT id, static, test, phase FROM context {chosen} ORDER BY id"
+            rows = self._rows(query, int, str, str, str, parameters=parameters)
             return {id: (static, test, phase) for id, static, test, phase in rows}
 
     def replaced(self) -> set[str]:
@@ -248,7 +255,7 @@ class Database:
     def paths(self) -> list[str]:
         """The absolute paths of its files."""
         with Reading(self.name):
-            return [os.fsdecode(path) for (path,) in self._rows("SELECT CAST(path AS BLOB) FROM file", bytes)]
+            return [os.fsdecode(path) for path in self._known_files()]
 
     def hits_of(self, path: str) -> tuple[bytes, list[CodeHits]]:
         """What was hit of one file, and under which contexts.
@@ -260,10 +267,7 @@ class Database:
             The file's hash, as SourceFile has it, and its code objects; b"" and none if nothing of it ran.
         """
         with Reading(self.name):
-            if self._numbers is None:
-                rows = self._rows("SELECT CAST(path AS BLOB), id, hash FROM file", bytes, int, bytes)
-                self._numbers = {raw: (id, hash) for raw, id, hash in rows}
-            file = self._numbers.get(os.fsencode(path))
+            file = self._known_files().get(os.fsencode(path))
             if file is None:
                 return b"", []
             codes = {
@@ -318,6 +322,13 @@ class Database:
             if len(bits) != n_bytes[number]:
                 raise ValueError("a bitmap of the wrong length")
             yield number, {bits: [contexts[id] for id in decode_numbers(ids)]}
+
+    def _known_files(self) -> dict[bytes, tuple[int, bytes]]:
+        """Id and hash of each file, by path."""
+        if self._numbers is None:
+            rows = self._rows("SELECT CAST(path AS BLOB), id, hash FROM file", bytes, int, bytes)
+            self._numbers = {path: (id, hash) for path, id, hash in rows}
+        return self._numbers
 
     def _codes(self) -> Iterator[tuple[Any, ...]]:
         return self._rows(
