@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,6 +49,20 @@ def problems_of(page: Page, allowed: str) -> list[str]:
 
     page.on("dialog", refuse)
     return problems
+
+
+def axe_problems(page: Page) -> list[str]:
+    """What axe-core finds to be in the way of somebody, seriously."""
+    import axe_playwright_python
+
+    axe = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+    found = page.evaluate(axe + "; axe.run({ preload: false })")  # it would ask for the style sheet by a request
+    assert len(found["passes"]) > 15
+    return [
+        f"{it['id']}: {it['help']}: {[node['html'][:200] for node in it['nodes'][:3]]}"
+        for it in found["violations"]
+        if it["impact"] in ("serious", "critical")
+    ]
 
 
 # ---- reports
@@ -130,7 +146,9 @@ def assert_shows(page: Page, file: Any) -> None:
             return {
                 ...Object.fromEntries(["run", "part", "miss"].map(state => [state, all(`tr.${state}:not(.more)`, numberOf)])),
                 ways: all(".way.no", way => `${numberOf(way.closest("tr"))} ${way.firstChild.textContent}`),
+                taken: all(".way:not(.no, .off)", way => `${numberOf(way.closest("tr"))} ${way.firstChild.textContent}`),
                 conditions: all(".cond", it => [Number(it.dataset.c), it.lastElementChild.textContent]),
+                decisions: all(".mcdc", it => [Number(it.dataset.d), [...it.querySelectorAll("q")].map(q => q.textContent)]),
             };
         }""",
         SHOWN,
@@ -139,11 +157,17 @@ def assert_shows(page: Page, file: Any) -> None:
     assert found["miss"] == file["missing_lines"]
     assert sorted(found["run"] + found["part"]) == file["executed_lines"]
     assert set(found["part"]) == {line for line, _ in file["missing_branches"]} - set(file["missing_lines"])
-    assert sorted(found["ways"]) == sorted(
-        f"{line} → {to if to > 0 else 'exit'}" for line, to in file["missing_branches"]
-    )
+    for key, branches in ("ways", file["missing_branches"]), ("taken", file["executed_branches"]):
+        assert sorted(found[key]) == sorted(f"{line} → {to if to > 0 else 'exit'}" for line, to in branches)
     for number, text in found["conditions"]:
         assert text == never(file["conditions"][number]["outcomes"])
+    assert dict(found["decisions"]) == dict(enumerate(map(partial(not_shown, file), file["decisions"])))
+
+
+def not_shown(file: Any, decision: Any) -> list[str]:
+    """The operands of a decision for which MC/DC is not shown."""
+    operands = zip(decision["conditions"], decision["mcdc"], strict=True)
+    return [file["conditions"][number]["text"] for number, is_shown in operands if not is_shown]
 
 
 def assert_lists(page: Page, files: dict[str, Any]) -> None:

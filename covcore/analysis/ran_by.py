@@ -38,14 +38,14 @@ class RanBy(NamedTuple):
         statements: of those that any test ran, by line.
         ways: of the branches that any test took.
         outcomes: for each condition of the file those who saw either outcome.
-        always: branches that count as taken whoever runs: those of lines that a rule for partial branches names.
+        always: branches that count as taken whoever runs, those of lines that a rule for partial branches names -> its pattern.
     """
 
     tests: Sequence[int]
     statements: Mapping[int, int]
     ways: Mapping[Branch, Way]
     outcomes: Sequence[tuple[int, int]]
-    always: frozenset[Branch]
+    always: Mapping[Branch, str]
 
 
 class Parsed(NamedTuple):
@@ -92,8 +92,10 @@ def ran_by(
         if to in result.branches.get(line, ()):
             who, there = sets.members(names), run.get(to, 0) if to > 0 else ALL
             ways[line, to] = Way(who) if who & ~there == 0 else Way(who, there)
-    never_missed = {first[line] for line in exclusions.matches(rules.partial, parsed.text)}
-    not_counted = result.excluded.keys() | never_missed
+    never_missed: dict[int, str] = {}
+    for line, pattern in exclusions.matches(rules.partial, parsed.text).items():
+        never_missed.setdefault(first[line], pattern)
+    not_counted = result.excluded.keys() | never_missed.keys()
     with warnings.catch_warnings(action="ignore"):
         all_codes = codes.whole(parsed.tree, sets.codes, optimize)
     found = conditions.find(all_codes, parsed.tree, parsed.text, lambda line: first[line] not in not_counted)
@@ -102,7 +104,7 @@ def ran_by(
         {line: run[line] for line in result.statements if line in run},
         ways,
         [(sets.members(int(true)), sets.members(int(false))) for true, false in (it.hits for it in found.conditions)],
-        frozenset((line, to) for line in never_missed for to in result.branches.get(line, ())),
+        {(line, to): pattern for line, pattern in never_missed.items() for to in result.branches.get(line, ())},
     )
 
 

@@ -1,5 +1,6 @@
 """The page of a file: its source with what ran of it, and the data that its script needs."""
 
+import ast
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from covcore.analysis.baseline import Change
 from covcore.analysis.conditions import Condition
 from covcore.analysis.figures import Figures
 from covcore.analysis.file import FileResult
+from covcore.analysis.mcdc import diagram
 from covcore.analysis.ran_by import Parsed, RanBy
 from covcore.errors import printable
 from covcore.html.data import packed
@@ -30,6 +32,7 @@ class Way(NamedTuple):
     anchor: int  # the line to jump to
     is_taken: bool
     never: Markup  # what it means if it is not
+    rule: str = ""  # by which it does not matter whether it is
     change: str = ""  # since the baseline
 
 
@@ -42,6 +45,7 @@ class Row(NamedTuple):
     code: Markup
     ways: Sequence[Way] = ()
     conditions: Sequence[tuple[int, str, str]] = ()  # index, text, the outcomes that never happened
+    decisions: Sequence[tuple[int, Sequence[str]]] = ()  # index, the operands for which MC/DC is not shown
     note: str = ""
     n_tests: int = 0
     change: str = ""  # since the baseline
@@ -105,7 +109,6 @@ def page(parsed: Parsed, result: FileResult, found: RanBy, change: Change | None
             [line, to, *groups, int((line, to) in grouped.always), _meaning(meanings, line, to)]
             for (line, to), groups in grouped.ways.items()
         ],
-        "quotes": {line: meanings[line].quote for line in result.branches if line in meanings},
         "conditions": [
             [it.line, printable(it.text), *it.outcomes, *map(int, it.knowable), *groups, int(_has_chip(it, result))]
             for it, groups in zip(result.conditions, grouped.outcomes, strict=True)
@@ -118,6 +121,9 @@ def page(parsed: Parsed, result: FileResult, found: RanBy, change: Change | None
     raw = record(grouped, result, owners)
     if found.tests:
         data["record"] = packed(raw)
+        data["phrases"] = PHRASES
+        data["quotes"] = {line: meanings[line].quote for line in result.branches if line in meanings}
+        data["decisions"] = _diagrams(parsed.tree, result)
     return Page(
         list(_rows(parsed, result, grouped, meanings, change)),
         data,
@@ -135,6 +141,24 @@ def _meaning(meanings: Mapping[int, Decision], line: int, to: int) -> int:
 def _has_chip(condition: Condition, result: FileResult) -> bool:
     """Whether its line has something to say of it; of the whole test of a statement its branches say all."""
     return not (condition.kind == "test" and condition.line in result.branches)
+
+
+def _diagrams(tree: ast.Module, result: FileResult) -> list[list[list[int]]]:
+    """For each decision its steps: the index of a condition, and what comes next (covcore.analysis.mcdc)."""
+    if not result.decisions:
+        return []
+    tests = {
+        (it.lineno, it.col_offset, it.end_lineno, it.end_col_offset): it
+        for it in ast.walk(tree)
+        if isinstance(it, ast.expr)
+    }
+    return [
+        [
+            [number, step.when_true, step.when_false]
+            for number, step in zip(it.conditions, diagram(tests[it[:4]]) or (), strict=True)
+        ]
+        for it in result.decisions
+    ]
 
 
 def _functions(result: FileResult) -> tuple[list[Function], list[Function], Owners]:
@@ -168,12 +192,17 @@ def _rows(
 ) -> Iterator[Row]:
     first = parsed.outline.first
     lines = parsed.text.split("\n")
-    ways = _ways(result, meanings, change)
+    ways = _ways(result, grouped, meanings, change)
     chips: dict[int, list[tuple[int, str, str]]] = {}
     for index, condition in enumerate(result.conditions):
         if condition.missing and _has_chip(condition, result):
             chip = index, printable(condition.text), missing_words(condition)
             chips.setdefault(condition.line, []).append(chip)
+    decisions: dict[int, list[tuple[int, list[str]]]] = {}
+    for index, decision in enumerate(result.decisions):
+        operands = zip(decision.conditions, decision.shown, strict=True)
+        left = [printable(result.conditions[number].text) for number, shown in operands if not shown]
+        decisions.setdefault(decision.line, []).append((index, left))
     code = highlighted(parsed.text, spans_of(result.conditions, lines))
     states = dict.fromkeys(result.statements, RUN) | dict.fromkeys(result.missing, MISS)
     states |= dict.fromkeys(result.excluded, EXCLUDED)
@@ -196,6 +225,7 @@ def _rows(
             Markup(code[number - 1]),
             ways.get(number, ()),
             chips.get(number, ()),
+            decisions.get(number, ()),
             note,
             n_tests.get(number, 0),
             changed,
@@ -204,18 +234,23 @@ def _rows(
         before = changed if statement in states else before
 
 
-def _ways(result: FileResult, meanings: Mapping[int, Decision], change: Change | None) -> dict[int, list[Way]]:
+def _ways(
+    result: FileResult, grouped: Grouped, meanings: Mapping[int, Decision], change: Change | None
+) -> dict[int, list[Way]]:
     changes = change.branches if change else {}
     found: dict[int, list[Way]] = {}
     for line, targets in result.branches.items():
         missing = result.missing_branches.get(line, ())
+        waived = result.waived_branches.get(line, ())
         for to in targets:
             never = Markup()
             if to in missing and line in meanings:
                 phrase = Markup(PHRASES[meanings[line].meaning(to)])
                 never = Markup(": ") + phrase.format(Markup("<code>{}</code>").format(meanings[line].quote))
-            way = Way(str(to) if to > 0 else "exit", abs(to), to not in missing, never, changes.get((line, to), ""))
-            found.setdefault(line, []).append(way)
+            name = str(to) if to > 0 else "exit"
+            is_taken = to not in missing and to not in waived
+            rule, changed = grouped.always.get((line, to), ""), changes.get((line, to), "")
+            found.setdefault(line, []).append(Way(name, abs(to), is_taken, never, printable(rule), changed))
     return found
 
 

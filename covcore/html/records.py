@@ -4,11 +4,11 @@ A record is, in numbers of seven bits a byte, the lowest first, the eighth bit s
 
     number of tests                 each test's number in the report, less the one before it and 1 (the first: as it is)
     number of groups                what the same tests ran is one group; their columns stand at the end
-    branches always taken
     number of weights               each: group, function, statements, branches, outcomes
     number of crossings             each: group, group, function: branches taken if tests of both were chosen
     columns                         for each group a bit for each test, the first is bit 1 of the first byte; whole bytes
 
+One more group, without a column, is of all whoever are chosen: of branches that always count as taken.
 A function's number is its place among those of the file, the last is the module.
 """
 
@@ -81,6 +81,7 @@ class Owners(NamedTuple):
 def record(grouped: Grouped, result: FileResult, owners: Owners) -> bytes:
     """The record of a file."""
     groups = grouped.groups
+    anybody = len(groups.columns)
     function_of = owners.lines.__getitem__
     weights: dict[tuple[int, int], list[int]] = {}
     crossings = []
@@ -88,8 +89,8 @@ def record(grouped: Grouped, result: FileResult, owners: Owners) -> bytes:
         weights.setdefault((group, function_of(line)), [0, 0, 0])[0] += 1
     for (line, to), (group, there) in grouped.ways.items():
         if (line, to) in grouped.always:
-            continue
-        if there == NOBODY or group == NOBODY:
+            weights.setdefault((anybody, function_of(line)), [0, 0, 0])[1] += 1
+        elif there == NOBODY or group == NOBODY:
             weights.setdefault((group, function_of(line)), [0, 0, 0])[1] += 1
         else:
             crossings.append((group, there, function_of(line)))
@@ -103,7 +104,7 @@ def record(grouped: Grouped, result: FileResult, owners: Owners) -> bytes:
         numbers.append(test - before - 1)
         before = test
     kept = [(*key, *counts) for key, counts in weights.items() if key[0] != NOBODY]
-    numbers += [len(groups.columns), len(grouped.always), len(kept)]
+    numbers += [len(groups.columns), len(kept)]
     numbers += (number for entry in kept for number in entry)
     numbers.append(len(crossings))
     numbers += (number for entry in crossings for number in entry)

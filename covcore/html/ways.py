@@ -8,7 +8,7 @@ from covcore.analysis.outline import Outline
 from covcore.errors import printable
 
 LONGEST = 60  # characters of a quotation
-PHRASES = (  # the script of a page has them too: each is of a way into a body, or of the other way
+PHRASES = (  # each is of a way into a body, or of the other way
     "{} was never true",
     "{} was never false",
     "the loop over {} was never entered",

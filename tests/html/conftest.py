@@ -94,6 +94,10 @@ def test_both(a, b):
 
 def test_short():
     assert short(0)
+
+@pytest.mark.parametrize("name", ["a*b", "axb", "(a?"])
+def test_star(name):
+    assert name
 """
 
 

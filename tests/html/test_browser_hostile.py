@@ -74,7 +74,7 @@ ELEMENTS = (
 )
 ATTRIBUTES = (
     "lang charset http-equiv content name rel href src class id title role scope tabindex type min max value placeholder hidden width "
-    "height d style data-page data-root data-nav data-figure data-b data-c data-theme data-ready data-href data-by data-single"
+    "height d style data-page data-root data-nav data-figure data-b data-c data-d data-theme data-ready data-href data-by data-single"
 )
 ADDRESSES = r"^(#|(\.\./)?(index\.html|all\.html|(files|static|data)/[\w.-]+|[0-9a-f]{16}\.html)(#|$))"
 

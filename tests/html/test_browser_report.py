@@ -12,6 +12,7 @@ from browsing import (
     assert_lists,
     assert_shows,
     at,
+    axe_problems,
     counter,
     of_summary,
     opened,
@@ -246,6 +247,72 @@ def test_what_no_other_test_ran(parcels: Place, browser: Browser) -> None:
             assert at(page) == f"L{lit[0]}" and counter(page).endswith("marked")
 
 
+@pytest.mark.parametrize("glob", GLOBS[1:3])
+def test_functions_and_classes_of_chosen_tests(glob: str, parcels: Place, browser: Browser) -> None:
+    """Their figures are those of a report on these tests, and again those of all tests after it."""
+
+    def shown(page: Page) -> dict[tuple[str, str], list[int]]:
+        rows = page.eval_on_selector_all(
+            "tbody tr:not([aria-hidden])", "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+        )
+        return {(cells[0], cells[1]): [int(cells[column]) for column in (3, 5, 7)] for cells in rows}
+
+    def expected(kind: str, *options: str) -> dict[tuple[str, str], list[int]]:
+        keys = "missing_lines", "missing_branches", "missing_condition_outcomes"
+        return {
+            (name or "(module)", path): [part["summary"].get(key, 0) for key in keys]
+            for path, file in report_of(parcels, *options)["files"].items()
+            for name, part in file[kind].items()
+            if part["summary"]["num_statements"]
+        }
+
+    for kind in "functions", "classes":
+        with watched_page(browser, url_of(parcels, f"#by={kind}&glob={glob}")) as page:
+            assert shown(ready(page)) == expected(kind, f"--contexts={glob}")
+            page.evaluate("covcore.change({ glob: '' })")
+            expect(page.locator(".chosen")).to_be_hidden()
+            page.wait_for_function("document.querySelector('.count').textContent !== ''")
+            expect(page.locator("tbody tr:not([aria-hidden])")).to_have_count(len(expected(kind)))
+            assert shown(page) == expected(kind)
+
+
+def test_a_branch_that_a_rule_names_is_shown_as_excluded(parcels: Place, index: Page) -> None:
+    """With the rule; where tests are chosen, it is taken if they took it and excluded if not: missing never."""
+    page = opened(index, "parcels/odd.py")
+    out, into = page.locator("#L3 .way").all()
+    rule = "never taken, excluded by "
+    assert "off" not in (into.get_attribute("class") or "") and into.inner_text() == "→ 4"
+    assert out.get_attribute("class") == "way off" and rule in out.inner_text() and "branch" in out.inner_text()
+    assert page.get_attribute("#L3", "class") == "run"
+    for glob, states in ("*test_first*", ["way off", "way"]), ("*test_both*", ["way off", "way off"]):
+        page.evaluate("glob => covcore.change({ glob })", glob)
+        expect(page.locator(".chosen")).to_have_text(glob)
+        page.wait_for_function(f"document.querySelector('#L3 .way:last-of-type').className === {states[1]!r}")
+        assert [way.get_attribute("class") for way in page.locator("#L3 .way").all()] == states
+
+
+def test_what_the_search_finds_is_what_is_chosen(parcels: Place, index: Page) -> None:
+    """Whether it is a pattern, or a part of names as they are: with a star in them, or in other letters than they have."""
+    page = index
+    page.keyboard.press("t")
+    names = "star[a*b]", "star[axb]", "star[(a?]"
+    for text, found in (
+        ("a*b", names[:1]),
+        ("star[a*b]", names[:1]),
+        ("*star?a?b?", names[:2]),
+        ("STAR[A", names[:2]),
+        ("(a?", names[2:]),
+    ):
+        page.click("text='All tests again'")
+        page.fill(".panel input[type=search]", text)
+        expected = [f"tests/test_odd.py::test_{name}" for name in found]
+        assert page.locator(".panel label:has(input[type=checkbox])").all_inner_texts() == expected, text
+        page.click("text='Choose all of these'")
+        page.wait_for_selector(".chosen:visible")
+        chosen = page.evaluate("tests.chosen().then(it => [...it].flatMap((is, n) => is ? [tests.name(n)] : []))")
+        assert chosen == expected, text
+
+
 @pytest.mark.parametrize("precision", [0, 1, 3])
 def test_percentages_are_rounded_as_everywhere(precision: int, index: Page) -> None:
     pairs = [
@@ -367,27 +434,14 @@ def test_print(parcels: Place, browser: Browser, tmp_path: Path) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(scheme: str, parcels: Place, browser: Browser) -> None:
     """On each view of the index, on a page, with the panel and with the help open."""
-    import axe_playwright_python
-
-    axe = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
-
-    def check(page: Page) -> list[str]:
-        found = page.evaluate(axe + "; axe.run({ preload: false })")  # it would ask for the style sheet by a request
-        assert len(found["passes"]) > 15
-        return [
-            f"{it['id']}: {it['help']}: {[node['html'][:200] for node in it['nodes'][:3]]}"
-            for it in found["violations"]
-            if it["impact"] in ("serious", "critical")
-        ]
-
     with watched_page(browser, url_of(parcels), color_scheme=scheme) as page:
         for view in "", "#by=flat&sort=worst", "#by=functions", "#by=classes", "#glob=*zone*":
             page.goto(url_of(parcels, view))
-            assert check(ready(page)) == [], view
+            assert axe_problems(ready(page)) == [], view
         page.goto(f"{page_of(parcels, 'parcels/price.py')}#L22&glob=*zone*&view=one")
-        assert check(ready(page)) == []
+        assert axe_problems(ready(page)) == []
         page.keyboard.press("t")
-        assert page.is_visible(".panel") and check(page) == []
+        assert page.is_visible(".panel") and axe_problems(page) == []
         page.keyboard.press("Escape")
         page.keyboard.press("?")
-        assert check(page) == []
+        assert axe_problems(page) == []

@@ -11,6 +11,7 @@ from browsing import (
     assert_lists,
     assert_shows,
     at,
+    axe_problems,
     counter,
     of_summary,
     page_of,
@@ -50,6 +51,7 @@ def test_addresses_and_keys(parcels: Place, browser: Browser) -> None:
         assert (at(page), counter(page)) == ("L25", "1/3 uncovered")
         page.keyboard.press("[")
         expect(page.locator(f"{SHOWN} h1")).to_have_text("parcels/parcel.py")
+        expect(page.locator(f"{SHOWN} .tools > .counter")).not_to_be_empty()
         page.keyboard.press("b")
         here, url = at(page), page.url
         assert here == "L24"
@@ -58,6 +60,18 @@ def test_addresses_and_keys(parcels: Place, browser: Browser) -> None:
     with watched_page(browser, url) as page:
         assert at(ready(page)) == here
         assert page.inner_text(f"{SHOWN} h1") == "parcels/parcel.py"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(scheme: str, parcels: Place, browser: Browser) -> None:
+    """On the index of a single file, on a page in it, and with the panel open."""
+    with watched_page(browser, single(parcels), color_scheme=scheme) as page:
+        assert axe_problems(ready(page)) == []
+        page.click(f"{SHOWN} tbody a:has(bdi:text-is('price.py'))")
+        expect(page.locator(f"{SHOWN} .tools > .counter")).not_to_be_empty()
+        assert axe_problems(page) == []
+        page.keyboard.press("t")
+        assert page.is_visible(".panel") and axe_problems(page) == []
 
 
 def test_one_file_without_scripts(parcels: Place, browser: Browser) -> None:

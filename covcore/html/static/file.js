@@ -6,16 +6,6 @@ covcore.views.file = async (section) => {
   const page = section.dataset.page;
   const prefix = covcore.single ? `${page}-` : "";
   const WORDS = { run: ["✓", "ran"], part: ["◐", "ran in part"], miss: ["✗", "never ran"] };
-  const PHRASES = [
-    "{} was never true",
-    "{} was never false",
-    "the loop over {} was never entered",
-    "the loop over {} never ran to its end",
-    "{} never matched",
-    "{} always matched",
-    "{} was never defined",
-    "{} never ran",
-  ];
   const source = section.querySelector("table.source");
   const rowOf = (line) => document.getElementById(`${prefix}L${line}`);
   const data = await covcore.load(`file-${page}`, page);
@@ -25,6 +15,7 @@ covcore.views.file = async (section) => {
   const rows = data.statements.map(rowOf);
   const ways = [...source.querySelectorAll(".way")];
   const chips = new Map([...source.querySelectorAll(".cond")].map((chip) => [Number(chip.dataset.c), chip]));
+  const marks = [...source.querySelectorAll(".mcdc")].sort((one, other) => one.dataset.d - other.dataset.d);
   const spans = new Map();
   for (const span of source.querySelectorAll("u[data-c]")) {
     const number = Number(span.dataset.c);
@@ -34,8 +25,9 @@ covcore.views.file = async (section) => {
   // What the page said before any test was chosen.
   const first = {
     lines: rows.map((row) => ["run", "part", "miss"].find((state) => row.classList.contains(state))),
-    ways: ways.map((way) => !way.classList.contains("no")),
+    ways: ways.map((way) => ["no", "off"].find((state) => way.classList.contains(state)) || ""),
     outcomes: data.missing, // for each condition what never happened, in words
+    decisions: marks.map((mark) => [...mark.querySelectorAll("q")].map((quote) => quote.textContent)),
     figures: Object.fromEntries(
       [...section.querySelectorAll(".figures meter")].map((meter) => [
         meter.parentElement.dataset.figure,
@@ -45,7 +37,6 @@ covcore.views.file = async (section) => {
   };
   let lines = first.lines; // the state of each statement, as shown
   let marked = new Set(); // numbers of statements that the view marks
-  let taken = first.ways;
 
   // ---- colours
 
@@ -87,23 +78,46 @@ covcore.views.file = async (section) => {
     }
   }
 
-  /** Say what it means that a branch was never taken: covcore/html/ways.py has the same phrases. */
-  function setWay(way, number, isTaken) {
-    way.classList.toggle("no", !isTaken);
-    if (isTaken || way.querySelector(".why")) return;
+  /** Of which operands of a decision MC/DC is not shown, as covcore.analysis.mcdc.shown has it; outcomes: of all conditions. */
+  function notShown(steps, outcomes) {
+    const results = []; // those that evaluations came to, by step: 1 true, 2 false, 3 both
+    const resultsOf = (next) => (next < 0 ? -next : results[next]);
+    const found = [];
+    for (let n = steps.length - 1; n >= 0; n--) {
+      const [number, whenTrue, whenFalse] = steps[n];
+      const ifTrue = outcomes[number][0] ? resultsOf(whenTrue) : 0;
+      const ifFalse = outcomes[number][1] ? resultsOf(whenFalse) : 0;
+      results[n] = ifTrue | ifFalse;
+      if (!ifTrue || !ifFalse || results[n] < 3) found.unshift(data.conditions[number][1]);
+    }
+    return found;
+  }
+
+  function setDecision(number, left) {
+    const quotes = left.flatMap((text, n) => [n ? ", " : " not shown for ", el("q", {}, text)]);
+    marks[number].classList.toggle("no", left.length > 0);
+    marks[number].replaceChildren("MC/DC", ...quotes);
+  }
+
+  /** state: "" taken, "no" never taken, "off" never taken, which a rule says does not matter. */
+  function setWay(way, number, state) {
+    way.classList.toggle("no", state === "no");
+    way.classList.toggle("off", state === "off");
+    if (state !== "no" || way.querySelector(".why")) return;
     const [line, , , , , phrase] = data.branches[number];
     const why = el("span", { class: "why" }, " never taken");
     if (phrase >= 0) {
-      const [before, after] = PHRASES[phrase].split("{}");
+      const [before, after] = data.phrases[phrase].split("{}");
       why.append(`: ${before}`, el("code", {}, data.quotes[line]), after);
     }
     way.append(why);
   }
 
-  function show({ lines: states, ways: taken, outcomes, figures }) {
+  function show({ lines: states, ways: taken, outcomes, decisions, figures }) {
     states.forEach((state, number) => setLine(number, state));
     ways.forEach((way, number) => setWay(way, number, taken[number]));
     outcomes.forEach((text, number) => setCondition(number, text));
+    decisions.forEach((left, number) => setDecision(number, left));
     covcore.showFigures(section, figures);
   }
 
@@ -111,29 +125,34 @@ covcore.views.file = async (section) => {
   function chosenView(mask) {
     const alive = record.alive(mask);
     const ran = (group) => group >= 0 && alive[group] === 1;
-    const taken = data.branches.map(([, , by, to, always]) => always === 1 || (ran(by) && (to < 0 || ran(to))));
+    const taken = data.branches.map(([, , by, to, always]) => (ran(by) && (to < 0 || ran(to)) ? "" : always ? "off" : "no"));
     const partial = new Set();
-    data.branches.forEach(([line], number) => taken[number] || partial.add(line));
+    data.branches.forEach(([line], number) => taken[number] === "no" && partial.add(line));
     const states = data.statements.map((line, number) =>
       ran(data.groups[number]) ? (partial.has(line) ? "part" : "run") : "miss",
     );
-    const outcomes = data.conditions.map((it) => never(it, [ran(it[6]), ran(it[7])]));
-    const [statements, branches, seen] = record.totals(alive);
+    const seen = data.conditions.map((it) => [ran(it[6]), ran(it[7])]);
+    const outcomes = data.conditions.map((it, number) => never(it, seen[number]));
+    const decisions = data.decisions.map((steps) => notShown(steps, seen));
+    const [statements, branches, nOutcomes] = record.totals(alive);
     const total = first.figures;
     const figures = {
       lines: [statements, total.lines[1]],
       branches: [branches, total.branches[1]],
-      conditions: [seen, total.conditions[1]],
+      conditions: [nOutcomes, total.conditions[1]],
     };
-    return { lines: states, ways: taken, outcomes, figures };
+    return { lines: states, ways: taken, outcomes, decisions, figures };
   }
 
   function mark(mask, view) {
     marked = new Set();
     const base = data.changes ? covcore.state.base : "";
     if (base) {
-      const onWay = new Set(data.branches.filter((_, n) => data.changed_branches[n] === base).map(([line]) => line));
-      const isSo = (line) => (data.changes[line] || "same") === base || onWay.has(line);
+      const lineOf = ([line]) => line;
+      const withChange = new Set(data.branches.filter((_, n) => data.changed_branches[n]).map(lineOf));
+      const onWay = new Set(data.branches.filter((_, n) => data.changed_branches[n] === base).map(lineOf));
+      const isSame = (line) => !data.changes[line] && !withChange.has(line);
+      const isSo = (line) => (base === "same" ? isSame(line) : data.changes[line] === base || onWay.has(line));
       data.statements.forEach((line, number) => isSo(line) && marked.add(number));
     } else if (!hasTests) {
       // nobody to ask
@@ -156,7 +175,6 @@ covcore.views.file = async (section) => {
     const mask = chosen && record.mask(chosen);
     const view = mask ? chosenView(mask) : first;
     lines = view.lines;
-    taken = view.ways;
     show(view);
     mark(mask, covcore.state.view);
     count();

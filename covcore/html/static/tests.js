@@ -16,7 +16,6 @@ class FileRecord {
     this.tests = new Uint32Array(number());
     for (let n = 0, before = -1; n < this.tests.length; n++) this.tests[n] = before = before + 1 + number();
     const groups = number();
-    this.always = number();
     this.weights = new Uint32Array(number() * 5);
     for (let n = 0; n < this.weights.length; n++) this.weights[n] = number();
     this.crossings = new Uint32Array(number() * 3);
@@ -33,9 +32,10 @@ class FileRecord {
     return found;
   }
 
-  /** For each group whether a chosen test ran it. */
+  /** For each group whether a chosen test ran it; the last is that of all whoever are chosen. */
   alive(mask) {
-    const found = new Uint8Array(this.groups);
+    const found = new Uint8Array(this.groups + 1);
+    found[this.groups] = 1;
     const used = [];
     for (let n = 0; n < this.width; n++) if (mask[n]) used.push(n);
     for (let group = 0; group < this.groups; group++) {
@@ -72,7 +72,7 @@ class FileRecord {
 
   /** What was run: statements, branches, outcomes; by function too, if an array is given for each. */
   totals(alive, functions = null) {
-    const found = [0, this.always, 0];
+    const found = [0, 0, 0];
     const add = (kind, amount, number) => {
       found[kind] += amount;
       if (functions) functions[number * 3 + kind] += amount;
@@ -151,16 +151,29 @@ const tests = (() => {
     }
   }
 
-  /** The numbers of tests that a text finds: a pattern if it has * or ?, else a part of the name. */
-  function matching(text) {
-    const isGlob = /[*?]/.test(text);
-    const found = [];
-    const pattern = isGlob ? globRegExp(text) : null;
+  /** The numbers of the tests that satisfy. */
+  const numbersOf = (isWanted) => [...names.keys()].filter((number) => isWanted(names[number]));
+
+  /** The numbers of the tests of a pattern. */
+  function matching(glob) {
+    const pattern = globRegExp(glob);
+    return numbersOf((name) => pattern.test(name));
+  }
+
+  /** The numbers of the tests that a text finds: as a part of their names, or as a pattern, if it has * or ?. */
+  function finding(text) {
     const part = text.toLowerCase();
-    names.forEach((name, number) => {
-      if (isGlob ? pattern.test(name) : name.toLowerCase().includes(part)) found.push(number);
-    });
-    return found;
+    const pattern = globRegExp(/[*?]/.test(text) ? text : "");
+    return numbersOf((name) => name.toLowerCase().includes(part) || pattern.test(name));
+  }
+
+  /** Choose what a text finds: by a pattern if one has just these. */
+  function chooseFound(text, found) {
+    const literal = text.replace(/[[*?]/g, "[$&]");
+    const same = (glob) => String(matching(glob)) === String(found);
+    const glob = [text, `*${literal}*`].find(same);
+    if (glob) covcore.change({ tests: "", glob });
+    else choose(found.map((number) => names[number]));
   }
 
   /** Whether the state chooses tests. */
@@ -252,13 +265,12 @@ const tests = (() => {
     const none = el("button", { type: "button", onclick: () => { choose([]); update(); } }, "All tests again");
     let found = [];
     const update = () => {
-      found = matching(search.value);
+      found = finding(search.value);
       count.textContent = `${found.length} of ${names.length}`;
       list.show(found);
     };
     all.addEventListener("click", () => {
-      const text = search.value;
-      covcore.change({ tests: "", glob: /[*?]/.test(text) ? text : `*${text.replaceAll("[", "[[]")}*` });
+      chooseFound(search.value, found);
       update();
     });
     search.addEventListener("input", update);
