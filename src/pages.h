@@ -4,7 +4,7 @@
  * author likes, and cells or overflow pages that are used twice make rows that are together larger than the file.  Here
  * each page is looked at once; PRAGMA quick_check, which finds the same, looks at each value too and takes ten times as long.
  *
- * Plain C, no Python; tests/test_pages.py has real files for it.
+ * Plain C, no Python; tests/test_pages.py has real files for it, tests/c/pages_follow.h counts what they give.
  */
 #ifndef COVCORE_PAGES_H
 #define COVCORE_PAGES_H

@@ -333,7 +333,12 @@ ROWS = [
             f"{MEMORY}::test_any_allocation_of_a_run_fails",
         ),
     ),
-    Row("T43", "fuzzing of bitmaps, recordings and line tables", "`make fuzz`: no finding. 24 hours each: not run", ()),
+    Row(
+        "T43",
+        "fuzzing of bitmaps, recordings, line tables and pages of databases",
+        "`make fuzz`: no finding. 24 hours each: not run",
+        (),
+    ),
     Row(
         "T44",
         "mutated code objects",
