@@ -93,11 +93,16 @@ def more(folder: Path, tool: Tool, n_shards: int) -> tuple[float, float]:
     return combine(tool, folder, peaks, 0).wall, peaks[0]
 
 
-def run_with_peak(command: Sequence[str | Path], folder: Path) -> tuple[Cost, float]:
-    """Run a command.  Returns its cost, and the most memory that it had, in megabytes."""
+def run_with_peak(command: Sequence[str | Path], folder: Path, start: Path | None = None) -> tuple[Cost, float]:
+    """Run a command, in `start` if given, else in the folder that takes its log.
+
+    Returns its cost, and the most memory that it had, in megabytes.
+    """
     with (folder / "output.log").open("w+b") as log:
         started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder, env=environment(), stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=start or folder, env=environment(), stdout=log, stderr=subprocess.STDOUT
+        )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
         log.seek(0)

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from bench.combine import run_with_peak
 from bench.measure import Estimate, environment, estimate, interleaved, ratios, run
 from bench.results import Options, Result, Row
-from bench.suites import pytest
+from bench.suites import installed, pytest
 from bench.tools import COVCORE, COVCORE_CONTEXTS, CTRACE, PYTEST_COV, ROOT, Tool
 
 PROGRAM = Path(__file__).with_name("programs") / "tested_files.py"
@@ -61,7 +61,7 @@ def suite_rows(python: str, rounds: int) -> list[Row]:
         tools = {name: Tool(name, python) for name in (COVCORE_CONTEXTS, PYTEST_COV)}
         for tool in tools.values():
             pytest(SUITE, tool, folder)
-        variants = {name: partial(write, tool, folder) for name, tool in tools.items()}
+        variants = {name: partial(write, tool, folder, installed(SUITE, tool)) for name, tool in tools.items()}
         what = f"html of the suite of {SUITE} with a context for each test"
         taken = interleaved(variants, rounds, f"{what}, {python}")
     ours, theirs = taken[COVCORE_CONTEXTS], taken[PYTEST_COV]
@@ -85,7 +85,7 @@ def pages(
         folder = Path(temp)
         for name in names:
             record(Tool(name, python), folder, size)
-        variants = {name: partial(write, Tool(name, python), folder) for name in names}
+        variants = {name: partial(write, Tool(name, python), folder, folder) for name in names}
         return interleaved(variants, rounds, f"html of {what}, {python}")
 
 
@@ -98,7 +98,8 @@ def record(tool: Tool, folder: Path, size: tuple[int, int, int]) -> None:
     run(command, cwd=folder, env=environment({"PYTHONPATH": str(ROOT)}))
 
 
-def write(tool: Tool, folder: Path, number: int) -> Figures:
+def write(tool: Tool, folder: Path, start: Path, number: int) -> Figures:
+    """Write pages into a folder, from another one: names of files in it are shown as they are from there, by either tool."""
     out = folder / "pages"
     shutil.rmtree(out, ignore_errors=True)
     (folder / "covcore.d" / "analysis").unlink(missing_ok=True)
@@ -108,7 +109,7 @@ def write(tool: Tool, folder: Path, number: int) -> Figures:
         command += [f"--data={folder}/covcore"]
     else:
         command += ["--show-contexts", f"--data-file={folder}/coverage", "--rcfile=/dev/null"]
-    cost, resident = run_with_peak(command, folder)
+    cost, resident = run_with_peak(command, folder, start)
     sizes = {path: path.stat().st_size for path in out.rglob("*") if path.is_file()}
     largest = max(size for path, size in sizes.items() if path.suffix == ".html")
     return {
