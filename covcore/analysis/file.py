@@ -2,6 +2,7 @@
 
 import ast
 import warnings
+from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -65,6 +66,17 @@ class FileResult:
             sum(sum(condition.knowable) for condition in self.conditions),
             sum(len(condition.missing) for condition in self.conditions),
         )
+
+
+def statement_at(statements: Sequence[int], line: int) -> int:
+    """The statement that a physical line is of, 0 if it stands before the first: each reaches to the next one.
+
+    Args:
+        statements: their first lines, ascending.
+        line: the physical line.
+    """
+    at = bisect_right(statements, line)
+    return statements[at - 1] if at else 0
 
 
 def analyse(text: str, ran: Sequence[Code], rules: Rules, optimize: int = -1) -> FileResult:

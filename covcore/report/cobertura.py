@@ -6,14 +6,13 @@ One attribute is not in the DTD: `missing-branches` of `line`, which coverage.py
 import os
 import re
 import time
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import covcore
 from covcore.analysis.conditions import Condition
 from covcore.analysis.figures import Figures
-from covcore.analysis.file import FileResult
+from covcore.analysis.file import FileResult, statement_at
 from covcore.report import output
 from covcore.report.output import Options
 from covcore.report.results import Reported, Results
@@ -161,9 +160,9 @@ def _conditions_by_line(result: FileResult) -> Mapping[int, Sequence[Condition]]
     """The conditions of each statement, without those of which one outcome cannot be told."""
     found: dict[int, list[Condition]] = {}
     for condition in result.conditions:
-        at = bisect_right(result.statements, condition.line)
-        if at and all(condition.knowable):
-            found.setdefault(result.statements[at - 1], []).append(condition)
+        statement = statement_at(result.statements, condition.line)
+        if statement and all(condition.knowable):
+            found.setdefault(statement, []).append(condition)
     return found
 
 

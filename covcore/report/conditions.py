@@ -8,12 +8,11 @@ Conditions: 41 of 50 outcomes seen (82%)
 MC/DC: 3 of 9 decisions shown
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
 from covcore.analysis.conditions import Condition
 from covcore.analysis.figures import Figures, display
-from covcore.analysis.file import FileResult
+from covcore.analysis.file import FileResult, statement_at
 from covcore.errors import printable
 from covcore.report.names import plain_name
 from covcore.report.results import Reported
@@ -49,7 +48,7 @@ def condition_lines(files: Iterable[Reported], total: Figures, precision: int) -
 def _missing(result: FileResult) -> Iterator[tuple[int, int, str]]:
     missing = set(result.missing)
     for condition in result.conditions:
-        if condition.missing and _statement(result, condition.line) not in missing:
+        if condition.missing and statement_at(result.statements, condition.line) not in missing:
             yield condition.line, condition.column, _said_of(condition)
 
 
@@ -63,16 +62,10 @@ def _said_of(condition: Condition) -> str:
 def _not_shown(result: FileResult) -> Iterator[tuple[int, int, str]]:
     missing = set(result.missing)
     for decision in result.decisions:
-        if not decision.is_covered and _statement(result, decision.line) not in missing:
+        if not decision.is_covered and statement_at(result.statements, decision.line) not in missing:
             operands = zip(decision.conditions, decision.shown, strict=True)
             left = ", ".join(_quoted(result.conditions[number].text) for number, shown in operands if not shown)
             yield decision.line, decision.column, f"MC/DC of {_quoted(decision.text)} is not shown for {left}"
-
-
-def _statement(result: FileResult, line: int) -> int:
-    """The statement that a physical line is of."""
-    at = bisect_right(result.statements, line)
-    return result.statements[at - 1] if at else 0
 
 
 def _quoted(text: str) -> str:

@@ -1,14 +1,12 @@
 """Which contexts ran which statement."""
 
-from bisect import bisect_right
 from collections.abc import Mapping
 from itertools import compress
 
-from covcore.analysis.file import FileResult
+from covcore.analysis.codes import is_counted
+from covcore.analysis.file import FileResult, statement_at
 from covcore.store.database import Database
 from covcore.store.shapes import flags
-
-_NEVER_COUNTED = "__annotate__"  # as in covcore.analysis.codes
 
 
 def contexts_by_line(
@@ -27,7 +25,7 @@ def contexts_by_line(
     """
     sets: dict[int, int] = {}  # physical line -> its contexts as a bit set: one `or` a pattern, however many there are
     for code in database.hits_of(path)[1]:
-        if code.qualname.rpartition(".")[2] != _NEVER_COUNTED:
+        if is_counted(code.qualname):
             for bits, ids in code.patterns:
                 contexts = sum(1 << place[id] for id in ids if id in place)
                 for line in compress(code.shape[0], [flag == "1" for flag in flags(bits)]):
@@ -35,8 +33,7 @@ def contexts_by_line(
     statements = sorted([*result.statements, *result.excluded])
     of_statement: dict[int, int] = {}
     for line, contexts in sets.items():
-        if at := bisect_right(statements, line):  # a logical line reaches to the next one
-            statement = statements[at - 1]
+        if statement := statement_at(statements, line):
             of_statement[statement] = of_statement.get(statement, 0) | contexts
     ran = set(result.statements).difference(result.missing)
     return {line: _members(of_statement[line]) for line in sorted(of_statement.keys() & ran)}
