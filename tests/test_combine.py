@@ -261,6 +261,8 @@ def spoilt(whole: bytes) -> dict[str, bytes]:
     """Bytes that are no database, by the reason that is to be given."""
     newer = bytearray(whole)
     newer[63] = 9
+    older = bytearray(whole)
+    older[63] = 1
     other = bytearray(whole)
     other[68:72] = bytes(4)
     return {
@@ -269,6 +271,7 @@ def spoilt(whole: bytes) -> dict[str, bytes]:
         "is damaged (": whole[: len(whole) // 2],
         "is another program's SQLite database": bytes(other),
         "was written by a newer covcore (schema 9, not 2)": bytes(newer),
+        "was written by an older covcore (schema 1, not 2)": bytes(older),
     }
 
 
@@ -278,7 +281,7 @@ def test_one_bad_input_stops_all(tmp_path: Path, shards: list[Path]) -> None:
         (tmp_path / "in" / f"bad{number}.covcore").write_bytes(whole)
     before = all_files(tmp_path)
     paths = [str(path) for path in sorted((tmp_path / "in").iterdir())]
-    with pytest.raises(Refused, match="nothing was combined, and nothing removed: 5 inputs cannot be read") as raised:
+    with pytest.raises(Refused, match="nothing was combined, and nothing removed: 6 inputs cannot be read") as raised:
         combine(str(out), paths)
     for number, reason in enumerate(spoilt(content(shards[0]))):
         (line,) = [line for line in raised.value.reasons if f"bad{number}" in line]
@@ -286,9 +289,9 @@ def test_one_bad_input_stops_all(tmp_path: Path, shards: list[Path]) -> None:
     assert all_files(tmp_path) == before
 
     result = combine(str(out), paths, allow_partial=True)
-    assert len(result.left_out) == len(result.warnings) == 5
+    assert len(result.left_out) == len(result.warnings) == 6
     assert contexts_of(out) == {"", "test_common", *(f"test_{number}" for number in (0, 1, 2, 3, 9))}
-    assert names(tmp_path / "in") == {f"bad{number}.covcore" for number in range(5)}
+    assert names(tmp_path / "in") == {f"bad{number}.covcore" for number in range(6)}
 
 
 def test_a_database_that_turns_out_bad_half_way_leaves_nothing_behind(

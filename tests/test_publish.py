@@ -252,7 +252,7 @@ def test_a_damaged_database(folder: Folder) -> None:
     assert folder.names() == {"data", "a2-100-5.0"}
 
     (warning,) = folder.run(simple("a3")).warnings
-    assert warning == f"{folder.data} was damaged, and is replaced"
+    assert warning == f"{folder.data} is damaged (its checksum is wrong), and is replaced"
     assert folder.runs() == ["a3"]
 
 

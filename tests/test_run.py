@@ -315,6 +315,23 @@ def test_data_paths_that_cannot_be(place: Place, content: bytes | None, message:
     assert not (place.folder / "data.d").exists()
 
 
+def test_data_of_an_older_covcore(place: Place) -> None:
+    """It is replaced, as that of any run before; it cannot be added to."""
+    place.write("script.py", SCRIPT)
+    old = header(0x43565243, 1)
+    place.write("data", old)
+    older = f"{place.folder / 'data'} was written by an older covcore (schema 1, not 2)"
+    outcome = place.covcore("run", "--append", "--data=data", "script.py")
+    assert (outcome.status, outcome.stdout) == (1, "")
+    assert outcome.stderr == f"covcore: error: {older}: measure again, or read it with that covcore\n"
+    assert (place.folder / "data").read_bytes() == old
+
+    outcome = place.covcore("run", "--data=data", "script.py")
+    assert outcome.status == 0
+    assert outcome.stderr == f"covcore: warning: {older}, and is replaced\n"
+    assert place.lines(place.folder / "data") == {"script.py": ALONE}
+
+
 def test_an_empty_file_is_replaced(place: Place) -> None:
     """mktemp leaves one."""
     place.write("script.py", SCRIPT)

@@ -320,6 +320,13 @@ def test_a_newer_schema(tmp_path: Path) -> None:
     assert refusal(data) == f"{data} was written by a newer covcore (schema 3, not 2): upgrade covcore"
 
 
+def test_an_older_schema(tmp_path: Path) -> None:
+    data = published(tmp_path, simple())
+    spoil(data, "PRAGMA user_version = 1")
+    older = f"{data} was written by an older covcore (schema 1, not 2)"
+    assert refusal(data) == f"{older}: measure again, or read it with that covcore"
+
+
 @pytest.mark.parametrize(
     "statement",
     [

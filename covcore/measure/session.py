@@ -91,7 +91,7 @@ class Session:
 
     def check_data(self) -> None:
         """Raise CovcoreError if the data path can be neither used nor replaced."""
-        check_header(self.settings.data_path)
+        check_header(self.settings.data_path, replacing=not self.settings.append)
 
     def start(self) -> None:
         """Begin to measure.

@@ -9,12 +9,13 @@ from covcore.store.schema import APPLICATION_ID, VERSION
 MAGIC = b"SQLite format 3\0"
 
 
-def check_header(data: str, *, any_version: bool = False) -> bool:
+def check_header(data: str, *, replacing: bool = False, any_version: bool = False) -> bool:
     """Whether there is a database at a path, so that it may be read or replaced.
 
     Args:
         data: the path.
-        any_version: whether one of a newer covcore will do.
+        replacing: whether one of an older covcore will do, as it is not going to be read.
+        any_version: whether one of a newer covcore will do, too.
 
     Returns:
         False: nothing, or an empty file, is there.
@@ -40,20 +41,21 @@ def check_header(data: str, *, any_version: bool = False) -> bool:
     if not header:
         return False
     try:
-        check_bytes(header, any_version=any_version)
+        check_bytes(header, replacing=replacing, any_version=any_version)
     except BadData as error:
-        hint = "upgrade covcore" if error.is_newer else "name another file with --data, or move it away"
-        raise CovcoreError(f"{data} {error}: {hint}") from None
+        raise CovcoreError(f"{data} {error}: {error.hint}") from None
     return True
 
 
 class BadData(ValueError):
-    """What a file is, if it is no database of covcore's: "is empty", say."""
+    """What a file is, if it is no database of covcore's ("is empty", say), and what to do then."""
 
-    is_newer = False
+    def __init__(self, what: str, hint: str = "name another file with --data, or move it away") -> None:
+        super().__init__(what)
+        self.hint = hint
 
 
-def check_bytes(header: bytes, *, any_version: bool = False) -> None:
+def check_bytes(header: bytes, *, replacing: bool = False, any_version: bool = False) -> None:
     """Check the first 100 bytes of a file.  Arguments as of check_header; raises BadData."""
     if not header:
         raise BadData("is empty")
@@ -62,7 +64,8 @@ def check_bytes(header: bytes, *, any_version: bool = False) -> None:
     if int.from_bytes(header[68:72]) != APPLICATION_ID:
         raise BadData("is another program's SQLite database")
     version = int.from_bytes(header[60:64])
+    schemas = f"(schema {version}, not {VERSION})"
     if version > VERSION and not any_version:
-        error = BadData(f"was written by a newer covcore (schema {version}, not {VERSION})")
-        error.is_newer = True
-        raise error
+        raise BadData(f"was written by a newer covcore {schemas}", "upgrade covcore")
+    if 0 < version < VERSION and not (any_version or replacing):
+        raise BadData(f"was written by an older covcore {schemas}", "measure again, or read it with that covcore")

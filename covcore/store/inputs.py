@@ -172,7 +172,7 @@ def looks_like_segment(path: str) -> bool:
 
 def looks_like_database(path: str) -> bool:
     try:
-        check_bytes(read_file(path, HEADER_BYTES))
+        check_bytes(read_file(path, HEADER_BYTES), any_version=True)
     except BadData, OSError:
         return False
     return True

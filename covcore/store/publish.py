@@ -107,7 +107,7 @@ def gather(data: str, found: list[Found], own: str, report: PublishReport) -> Ga
         CovcoreError: the old one is not ours, or is damaged and the run was to add to it.
     """
     old = damage = None
-    if check_header(data):
+    if check_header(data, replacing=True):
         try:
             old = Database.open(data)
         except CovcoreError as error:
@@ -121,7 +121,7 @@ def gather(data: str, found: list[Found], own: str, report: PublishReport) -> Ga
         if old:
             old.close()
     if damage and gathering.added:
-        report.warnings.append(f"{data} was damaged, and is replaced")
+        report.warnings.append(f"{str(damage).rpartition(':')[0]}, and is replaced")
     for one in found:
         if one.owner and one.run_id == own and not one.over:
             process = process_of(one.owner, 0, running=True)
