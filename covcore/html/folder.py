@@ -15,6 +15,7 @@ import base64
 import contextlib
 import hashlib
 import json
+import mmap
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -53,7 +54,7 @@ def write_folder(folder: str, report: Report, advance: Callable[[], None]) -> No
     Args:
         folder: where to; it need not exist.
         report: what.
-        advance: is called for each page that this process has made.
+        advance: is called for each page that is made, by whichever process: all at times, as this one gets to it.
 
     Raises:
         CovcoreError: it cannot be written.
@@ -74,6 +75,9 @@ class _Folder:
         self._known: dict[str, str] = {}
         self._owner = os.getpid()
         self._stamp = _stamp()
+        self._made = mmap.mmap(-1, len(report.entries) + 1)  # shared by all processes: a byte for each page
+        self._place = {entry.page: at for at, entry in enumerate(report.entries)}
+        self._n_told = 0
 
     def write(self) -> None:
         is_new = not os.path.isdir(self._folder)
@@ -98,6 +102,7 @@ class _Folder:
         found: list[Made | None] = [None] * len(jobs)
         for at, encoded in zip(order, spread(self._make, [jobs[at] for at in order]), strict=True):
             found[at] = _decoded(encoded)
+        self._tell()
         return [one for one in found if one]
 
     def _make(self, job: Job) -> bytes:
@@ -117,8 +122,16 @@ class _Folder:
         path = f"files/{entry.page}.html"
         if self._known.get(entry.page) != key or not os.path.exists(os.path.join(self._folder, path)):
             self._put(path, self._text(job, page))
-        self._advance()
+        self._made[self._place[entry.page]] = 1
+        self._tell()
         return _encoded(Made(key, page.record, page.functions, page.classes))
+
+    def _tell(self) -> None:
+        """Advance by the pages that were made since the last time."""
+        n_made = self._made[:].count(1)
+        for _ in range(n_made - self._n_told):
+            self._advance()
+        self._n_told = n_made
 
     def _text(self, job: Job, page: Page) -> str:
         entry = job.entry

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
+import pty
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import lxml.html
 import pytest
 from conftest import Place
+
+from covcore.analysis.figures import Figures
+from covcore.html.data import as_script
+from covcore.html.index import Entry, index_data
+from covcore.html.report import page_name
 
 PROGRAM = """\
 def sign(n):
@@ -271,6 +280,41 @@ def test_the_plugin_writes_pages(place: Place) -> None:
     rows = lxml.html.fromstring(page.read_text()).findall(".//tbody/tr")
     n_tests = {int(row.get("id")[1:]): row.findtext(".//button") for row in rows}
     assert (n_tests[1], n_tests[2], n_tests[3], n_tests[4]) == ("1", "3", "2", "1")
+
+
+def test_progress_counts_the_pages_of_all_processes(place: Place) -> None:
+    """On a terminal, up to the last page."""
+    names = [f"module{number}" for number in range(9)]
+    for name in names:
+        place.write(f"{name}.py", "x = 1\n")
+    place.write("program.py", f"import {', '.join(names)}\n")
+    assert place.covcore("run", "program.py").status == 0
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "covcore", "html", f"--data={place.data}"]
+    subprocess.run(
+        command,
+        cwd=place.folder,
+        stderr=theirs,
+        env={**place.environment, "TERM": "xterm", "COLUMNS": "80"},
+        check=True,
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while part := os.read(ours, 65536):
+            shown += part
+    os.close(ours)
+    assert b"10/10" in shown
+
+
+def test_ten_thousand_files_need_little() -> None:
+    """Of data for the index."""
+    figures = Figures(400, 123, 10, 120, 45, 30, 240, 67)
+    names = [
+        f"src/package{number % 37:02}/part{number % 411:03}/some_module_{number:05}.py" for number in range(10_000)
+    ]
+    entries = [Entry(f"/{name}", name, page_name(name), figures) for name in sorted(names)]
+    assert len(as_script("index", index_data(entries, "title", 0, 0, [], {}))) < 2_000_000
 
 
 def test_nothing_of_it_is_shown_where_nobody_looks(report: Place) -> None:
