@@ -223,10 +223,13 @@ on_audit(const char *event, PyObject *args, void *Py_UNUSED(data))
 }
 
 /* From now on this tracer takes notes.  Hooks can't be removed: there is but one, and nothing to do for it without a
- * watcher. */
+ * watcher.  Subinterpreters take none: hook and environment are the process's. */
 int
 children_watch(Tracer *self)
 {
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        return 0;
+    }
     if (!hooked && PySys_AddAuditHook(on_audit, NULL) < 0) {
         return -1;
     }

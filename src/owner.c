@@ -1,5 +1,6 @@
 /* owner: what names the process that writes a recording.  Linux. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -35,18 +36,23 @@ read_start_ticks(void)
     return at == NULL ? 0 : strtoull(at, NULL, 10);
 }
 
-/* Read once: a process and what it forks off live in one boot. */
+/* Read once, by whichever interpreter comes first: a process and what it forks off live in one boot. */
 static char boot_id[sizeof(((recording_owner *)NULL)->boot_id)];
+static pthread_once_t prepared = PTHREAD_ONCE_INIT;
+
+static void
+read_boot_id(void)
+{
+    read_line("/proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id));
+    boot_id[strcspn(boot_id, "\n")] = '\0';
+}
 
 void
 recording_owner_fill(recording_owner *owner)
 {
     struct timespec now = {0};
 
-    if (boot_id[0] == '\0') {
-        read_line("/proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id));
-        boot_id[strcspn(boot_id, "\n")] = '\0';
-    }
+    (void)pthread_once(&prepared, read_boot_id); /* fails only for a control that was not initialised */
     memcpy(owner->boot_id, boot_id, sizeof(boot_id));
     owner->pid = (uint64_t)getpid();
     owner->start_ticks = read_start_ticks();

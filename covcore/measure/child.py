@@ -1,4 +1,4 @@
-"""A process that a measured one has started: the start-up hook (plugin/covcore_start.pth) calls begin()."""
+"""A process that a measured one has started, or an interpreter within one: the start-up hook (plugin/covcore_start.pth) calls begin()."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ RESOURCE_TRACKER = "from multiprocessing.resource_tracker import main"  # runs n
 
 
 def begin() -> None:
-    """Measure this process as the run in its environment says.
+    """Measure this process, or this subinterpreter, as the run in its environment says.
 
     Never raises and says nothing, whatever is wrong: the program is not ours.  Its parent has noted that it was started,
     so that what is not measured is missed.
@@ -43,6 +43,9 @@ def _begin(values: dict[str, str | list[str]]) -> None:
     from covcore.measure.quiet import quiet
 
     with quiet():
+        if _is_subinterpreter():
+            _begin_in_interpreter(values)
+            return
         _tell_parent(str(values["folder"]), str(values["run"]))
         from covcore.measure.session import current
 
@@ -50,7 +53,24 @@ def _begin(values: dict[str, str | list[str]]) -> None:
             _session(values)
 
 
-def _session(values: dict[str, str | list[str]]) -> Session:
+def _is_subinterpreter() -> bool:
+    from _interpreters import get_current, get_main
+
+    return bool(get_current()[0] != get_main()[0])
+
+
+def _begin_in_interpreter(values: dict[str, str | list[str]]) -> None:
+    """Measure a subinterpreter, into a recording of its own.
+
+    Environment and processes are its main interpreter's business: what it starts is measured by what that one says there.
+    """
+    if place := values.get("place"):
+        # CPython puts what it had at the start, the folder of our own command, before this one.
+        sys.path.insert(0, str(place))
+    _session(values, "interpreter")
+
+
+def _session(values: dict[str, str | list[str]], command: str = "child") -> Session:
     from covcore.config import Settings
     from covcore.measure.session import ChildSession
 
@@ -59,7 +79,8 @@ def _session(values: dict[str, str | list[str]]) -> Session:
     )
     settings.append = "append" in values
     settings.dynamic_contexts = str(values["dynamic_contexts"])
-    session = ChildSession(settings, sys.orig_argv, str(values.get("main", "")))
+    settings.subprocess = command != "interpreter"
+    session = ChildSession(settings, sys.orig_argv, str(values.get("main", "")), command)
     session.run_id, session.folder = str(values["run"]), str(values["folder"])
     if "from" in values:
         session.origin = context_of(f"{session.folder}/{values['from']}", str(values.get("at", "")))

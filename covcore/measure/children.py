@@ -137,6 +137,7 @@ def encode(session: Session) -> str:
         ("folder", session.folder),
         ("cwd", settings.folder),
         ("main", session.filter.main),
+        ("place", session.place),
         *((key, item) for key in LISTS for item in getattr(settings, key)),
         ("context", settings.context),
         ("append", "1" if settings.append else ""),

@@ -55,6 +55,8 @@ class ProgramSession(Session):
     def __init__(self, settings: Settings, line: Sequence[str], program: Program) -> None:
         super().__init__(settings, line, "run", program.path)
         self.program = program
+        if program.place is not None and sys.path and sys.path[0] == program.place:
+            self.place = program.place or settings.folder
 
     def refuse(self, reason: str) -> None:
         self.warn(f"nothing is measured: {reason}")

@@ -60,6 +60,7 @@ class Session:
     variable: what the environment says of this session, for processes that are started
     origin: the test and phase under which this process was started by another; what it runs is theirs
     is_hidden: in a pause: the environment would say of this session, but does not
+    place: what stands first on the program's sys.path, and subinterpreters do not know of: we came in between; else ""
     """
 
     def __init__(self, settings: Settings, line: Sequence[str], command: str, main: str = "") -> None:
@@ -88,6 +89,7 @@ class Session:
         self.variable = ""
         self.origin = NO_CONTEXT
         self.is_hidden = False
+        self.place = ""
 
     def check_data(self) -> None:
         """Raise CovcoreError if the data path can be neither used nor replaced."""
@@ -292,8 +294,8 @@ class Session:
 class ChildSession(Session):
     """That of an interpreter which a measured process has started: it leaves its recording, and says nothing."""
 
-    def __init__(self, settings: Settings, line: Sequence[str], main: str) -> None:
-        super().__init__(settings, line, "child", main)
+    def __init__(self, settings: Settings, line: Sequence[str], main: str, command: str = "child") -> None:
+        super().__init__(settings, line, command, main)
 
     def check_data(self) -> None:
         pass  # the run's first process has

@@ -26,6 +26,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from covcore._reader import Owner
+
     from covcore.store.processes import Process
     from covcore.store.recordings import Found
     from covcore.store.union import Union
@@ -122,12 +124,18 @@ def gather(data: str, found: list[Found], own: str, report: PublishReport) -> Ga
             old.close()
     if damage and gathering.added:
         report.warnings.append(f"{str(damage).rpartition(':')[0]}, and is replaced")
+    ended = {_process_id(one.owner) for one in found if one.owner and one.over}
     for one in found:
-        if one.owner and one.run_id == own and not one.over:
+        if one.owner and one.run_id == own and not one.over and _process_id(one.owner) not in ended:
             process = process_of(one.owner, 0, running=True)
             gathering.union.add_process(process)
             report.processes.append(process)
     return gathering
+
+
+def _process_id(owner: Owner) -> tuple[str, int, int]:
+    """The same for a process and those of its subinterpreters that go on until it ends."""
+    return owner["boot_id"], owner["pid"], owner["start_ticks"]
 
 
 def write_database(data: str, union: Union, replaced: Iterable[str], safe: str = "") -> Written:

@@ -29,6 +29,7 @@ type Context = tuple[str, str, str]  # static, test, phase
 
 UNKNOWN_HASH = bytes(32)  # of a source that could not be read
 WORKER, MOVED_FROM, MOVED_TO = "worker", "moved_from", "moved_to"  # settings of a process that another one directs
+SUBINTERPRETER = ("command", "interpreter")  # a setting of its recording, beside that of its process
 LARGEST = 2**63 - 1  # integer in SQLite
 
 
@@ -136,7 +137,10 @@ class Union:
         Returns what it tells of the process.
         """
         process = process_of(recording["owner"], recording["end"], recording["error"], recording["problem"], running)
-        self.add_process(process)
+        if SUBINTERPRETER not in recording["settings"] or process.outcome == STOPPED:
+            self.add_process(
+                process
+            )  # how a subinterpreter ended says nothing of its process, but that data is missing
         is_worker = any(key == WORKER for key, _ in recording["settings"])  # on a machine whose clock may be behind
         self.add_run(process.run_id, LARGEST if is_worker else process.started, recording["settings"])
         moves = moves_of(recording["settings"])

@@ -1,0 +1,206 @@
+"""Subinterpreters: each is measured by itself, with no setting, and is no process of its own."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pytest
+from conftest import Outcome, Place
+
+WORK = """def choose(n):
+    if n == 0:
+        return "zero"
+    if n == 1:
+        return "one"
+    if n == 2:
+        return "two"
+    return [choose(i) for i in range(n) if i < 2]
+
+def never():
+    return 1
+"""
+CREATE = """
+from concurrent import interpreters
+def create(place=""):
+    interpreter = interpreters.create()
+    interpreter.prepare_main(place=place)
+    return interpreter
+"""
+
+
+def measured(place: Place, program: str) -> Outcome:
+    """Run a program beside work.py, bare and measured, and say what the second gave, which is to be the same."""
+    place.write("work.py", WORK)
+    place.write("program.py", CREATE + program)
+    bare = place.python("program.py")
+    done = place.covcore("run", "program.py")
+    assert (done.status, done.stdout, done.stderr) == (bare.status, bare.stdout, bare.stderr)
+    return done
+
+
+def processes(place: Place) -> str:
+    [line] = [line for line in place.covcore("debug", "data").stdout.splitlines() if line.startswith("processes:")]
+    return line.partition(":")[2].strip()
+
+
+def arms(place: Place, name: str) -> set[tuple[int, int]]:
+    """The branches of a file that were taken."""
+    found = place.covcore("json", "-o", "-").stdout
+    [file] = [file for path, file in json.loads(found)["files"].items() if path.endswith(name)]
+    return {(start, end) for start, end in file["executed_branches"]}
+
+
+def test_what_ran_in_them_is_in_the_report(place: Place) -> None:
+    measured(
+        place,
+        """
+one = create()
+one.exec("import work; work.choose(0)")
+one.close()
+two = create()
+two.exec("import work; print(work.choose(3))")
+two.close()
+""",
+    )
+    assert place.lines()["work.py"] == {1, 2, 3, 4, 5, 6, 8, 10}
+    assert arms(place, "work.py") == {(2, 3), (2, 4), (4, 5), (4, 6), (6, 8)}
+    assert processes(place) == "1 process: 1 finished"
+
+
+@pytest.mark.parametrize("how", [["program.py"], ["-m", "program"]])
+def test_a_pool(place: Place, how: list[str]) -> None:
+    """Its workers import what the program can, as in a bare run."""
+    place.write("work.py", WORK)
+    place.write(
+        "program.py",
+        """
+from concurrent.futures import InterpreterPoolExecutor
+import work
+if __name__ == "__main__":
+    with InterpreterPoolExecutor(2) as pool:
+        print(list(pool.map(work.choose, [0, 2])))
+""",
+    )
+    done = place.covcore("run", *how)
+    assert (done.status, done.stdout, done.stderr) == (0, "['zero', 'two']\n", "")
+    assert place.lines()["work.py"] == {1, 2, 3, 4, 6, 7, 10}
+
+
+def test_eight_at_once(place: Place) -> None:
+    """Each has a GIL of its own: they record at the same time."""
+    place.write("many.py", "def run(n):\n" + "".join(f"    if n == {i}:\n        n += 100\n" for i in range(8)))
+    measured(
+        place,
+        """
+import threading
+def one(n):
+    interpreter = create()
+    barrier.wait()
+    interpreter.exec(f"import many\\nfor i in range(2000): many.run({n})")
+    interpreter.close()
+barrier = threading.Barrier(8)
+threads = [threading.Thread(target=one, args=(n,)) for n in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+""",
+    )
+    assert place.lines()["many.py"] == set(range(1, 18))
+    assert len(arms(place, "many.py")) == 16
+    assert processes(place) == "1 process: 1 finished"
+
+
+def test_under_the_context_in_which_it_was_created(place: Place) -> None:
+    place.write("work.py", WORK)
+    place.write(
+        "test_it.py",
+        CREATE
+        + """
+def test_zero():
+    interpreter = create()
+    interpreter.exec("import work; work.choose(0)")
+    interpreter.close()
+def test_one():
+    interpreter = create()
+    interpreter.exec("import work; work.choose(1)")
+    interpreter.close()
+""",
+    )
+    done = place.covcore("run", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    assert done.status == 0, done.stdout
+    with sqlite3.connect(place.data) as connection:
+        query = "SELECT test FROM line_hit WHERE path LIKE '%work.py' AND line = ?"
+        found = {line: {test for (test,) in connection.execute(query, (line,))} for line in (3, 5)}
+    connection.close()
+    assert found == {3: {"test_it.py::test_zero"}, 5: {"test_it.py::test_one"}}
+
+
+def test_one_that_is_never_closed(place: Place) -> None:
+    """It ends after the program's data is written; whoever asks next takes up what it left."""
+    measured(place, 'kept = create()\nkept.exec("import work; work.choose(1)")\n')
+    report = place.covcore("report")
+    assert report.status == 0
+    assert place.lines()["work.py"] == {1, 2, 4, 5, 10}
+    assert processes(place) == "1 process: 1 finished"
+
+
+def test_a_process_that_is_killed_after_one_has_ended(place: Place) -> None:
+    """The end mark of an interpreter is not that of its process."""
+    measured(
+        place,
+        """
+import os, signal
+interpreter = create()
+interpreter.exec("import work; work.choose(1)")
+interpreter.close()
+os.kill(os.getpid(), signal.SIGKILL)
+""",
+    )
+    assert "1 ended without an end mark" in place.covcore("report").stderr + processes(place)
+    assert place.lines()["work.py"] == {1, 2, 4, 5, 10}
+
+
+def test_their_environment_and_the_processes_they_start(place: Place) -> None:
+    """What the environment says stays the main interpreter's, so that processes are measured as before."""
+    place.write("child.py", "import work\nwork.choose(2)\n")
+    measured(
+        place,
+        """
+import os, subprocess, sys
+before = os.environ.copy()
+interpreter = create()
+interpreter.exec("import work, os, subprocess, sys; subprocess.run([sys.executable, 'child.py'])")
+interpreter.close()
+subprocess.run([sys.executable, "-c", "import os; print(os.environ.get('COVCORE_RUN', '').count('from='))"], env=before, stdout=subprocess.DEVNULL)
+assert os.environ == before
+""",
+    )
+    assert place.lines()["work.py"] == {1, 2, 4, 6, 7, 10}
+    assert processes(place) == "3 processes: 3 finished"
+
+
+def test_created_and_destroyed(place: Place, n_seeds: int) -> None:
+    """Memory, descriptors and mappings stay what they were after some; with --seeds=500 there are a thousand."""
+    n = 1000 if n_seeds >= 500 else 30
+    place.write("work.py", WORK)
+    place.write(
+        "program.py",
+        CREATE
+        + f"""
+import os
+def used():
+    resident = int(open("/proc/self/statm").read().split()[1]) * 4
+    return resident, len(os.listdir("/proc/self/fd")), len(open("/proc/self/maps").readlines())
+for i in range({n}):
+    interpreter = create()
+    interpreter.exec("import work; work.choose(0)")
+    interpreter.close()
+    if i == {n} // 3:
+        resident, *others = used()
+grown, *others_then = used()
+print(others_then == others, grown - resident < 2000 + 4 * {n}, grown - resident)
+""",
+    )
+    done = place.covcore("run", "program.py")
+    assert done.stdout.startswith("True True "), done.stdout
+    assert place.lines()["work.py"] == {1, 2, 3, 10}
