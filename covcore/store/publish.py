@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from covcore._reader import Owner
-
     from covcore.store.processes import Process
     from covcore.store.recordings import Found
     from covcore.store.union import Union
