@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from threading import Lock
+from threading import RLock
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,12 @@ import covcore
 from covcore._tracer import Tracer
 from covcore_coverage.arcs import Shapes
 from covcore_coverage.frames import FrameEvents
+from covcore_coverage.holding import ArcSet, Holding, is_switching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from coverage.collector import Collector
     from coverage.types import (
         TCheckIncludeFn,
         TFileDisposition,
@@ -57,7 +59,8 @@ class CovcoreTracer:
         self._tracer = Tracer(self._decide)
         self._shapes = Shapes()
         self._frames = FrameEvents(self)
-        self._lock = Lock()  # of taking hits: activity() may be called from several threads
+        self._holding = Holding()
+        self._lock = RLock()  # of taking hits: activity() may be called from several threads, and from a signal handler
         self._is_resumed = False
         self._has_data = False
 
@@ -84,6 +87,7 @@ class CovcoreTracer:
             self._frames.stop()
             self._tracer.stop()
             self._keep()
+            self._store_held()  # the next tracer knows nothing of it
             if self._tracer.error is not None:
                 self.warn(f"covcore stopped measuring early: {self._tracer.error}", slug="covcore-stopped")
 
@@ -94,9 +98,17 @@ class CovcoreTracer:
         self._tracer.take()
 
     def activity(self) -> bool:
-        """Put all hits into `data`.  Returns whether there is anything that was not there at the last reset_activity()."""
-        self._keep()
-        return self._has_data
+        """Put all hits into `data`.  Returns whether there is anything to store now."""
+        with self._lock:
+            self._keep()
+            if is_switching():
+                if not self._has_data:
+                    return False
+                if self._holding.takes(self._collector):
+                    self.reset_activity()
+                    return False
+            self._store_held()
+            return self._has_data
 
     def reset_activity(self) -> None:
         """Hear of everything once more: what was heard of until now is not in `data` any more."""
@@ -108,6 +120,15 @@ class CovcoreTracer:
         return None
 
     # ---- hits
+
+    @property
+    def _collector(self) -> Collector:
+        return self.lock_data.__self__  # type: ignore[attr-defined,no-any-return]  # it gives us a method of its own
+
+    def _store_held(self) -> None:
+        if not self._holding.is_empty:
+            self._has_data = True  # that is worth what coverage.py does once it has stored something
+            self._holding.store(self._collector)
 
     def _keep(self) -> None:
         with self._lock:
@@ -126,11 +147,12 @@ class CovcoreTracer:
         """
         self.lock_data()
         try:
-            found = self.data.get(path)
-            if found is None:
-                found = self.data[path] = set()
+            data: dict[str, Any] = self.data
+            if path not in data:
+                data[path] = ArcSet() if self.trace_arcs else set()
                 if plugin and self.file_tracers is not None:
                     self.file_tracers[path] = plugin
+            found: set[Any] = data[path]  # or what does as much
             return found
         finally:
             self.unlock_data()
