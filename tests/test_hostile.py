@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Place
+from conftest import Place, unless_sanitized
 from forging import forge
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -254,6 +254,7 @@ def test_a_table_that_is_an_endless_view(tmp_path: Path, limited: Limited, table
 # ---- sizes
 
 
+@unless_sanitized  # its limit is on memory
 def test_blobs_and_texts_that_are_too_long(tmp_path: Path, limited: Limited) -> None:
     """The file itself is as large as they are: the limit is that of what reading it may cost."""
     for number, statement in enumerate(

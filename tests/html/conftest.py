@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import Place
+from conftest import SANITIZER, Place
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -37,6 +37,8 @@ def chromium() -> str:
 def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
+    if SANITIZER:
+        pytest.skip("Chromium does not come up with a preloaded AddressSanitizer")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium())
         yield browser
