@@ -17,7 +17,7 @@ from faults.victims import SEEDS, rng
 
 FULL = SEEDS >= 100
 NEVER = 10**9
-NO_MEMORY = re.compile("memory|cannot create shared object descriptor", re.IGNORECASE)  # the latter in the words of dlopen
+NO_MEMORY = re.compile("memory|cannot create shared object descriptor", re.IGNORECASE)  # as dlopen says it
 
 # Counts allocations from where all modules are imported and all code is compiled, to the end of what is measured.  How the program ends
 # is told by what it prints: 7 is a child that saw no error, 9 one that did.
