@@ -1,6 +1,6 @@
 """Recordings and code objects, read by C: see src/reader.c."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from types import CodeType
 from typing import TypedDict
 
@@ -41,8 +41,11 @@ type Shape = tuple[tuple[int, ...], tuple[Site, ...], tuple[Block, ...]]  # line
 def segment_info(segment: bytes) -> SegmentInfo:
     """Look at one segment file's bytes (the first 512 are enough).  Raises ValueError: what is wrong with it."""
 
-def read_recording(segments: Sequence[bytes]) -> Recording:
-    """Read the segment files of one recording, in order.  Raises ValueError if the first is not one of ours."""
+def read_recording(segments: Iterable[bytes]) -> Recording:
+    """Read the segment files of one recording, in order; each is let go of before the next is asked for.
+
+    Raises ValueError if the first is not one of ours, and whatever the iterable raises.
+    """
 
 def describe(code: CodeType) -> bytes:
     """The encoded shape of a code object of this interpreter.  Raises ValueError if its bytecode is malformed."""

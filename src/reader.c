@@ -67,6 +67,7 @@ reader_segment_info(PyObject *Py_UNUSED(module), PyObject *bytes)
 typedef struct {
     PyObject *settings, *files, *codes, *contexts; /* lists */
     hit_table hits;
+    size_t n_defined; /* bytes of definitions */
     recording_owner owner;
     uint32_t end;
     int32_t error;
@@ -207,9 +208,14 @@ take_context(gathered *g, const record *r)
 static int
 take_record(gathered *g, const record *r)
 {
+    enum { MOST_DEFINED = 1 << 30 }; /* what is hit again and again may be longer, and takes no memory here */
     uint32_t slot;
     int failed;
 
+    g->n_defined += r->n_payload;
+    if (g->n_defined > MOST_DEFINED) {
+        return stop_at(g, "more is defined than a recording can hold");
+    }
     switch (r->type) {
     case RECORD_RUN:
         return take_run(g, r);
@@ -288,28 +294,34 @@ take_segment(gathered *g, Py_ssize_t i, PyObject *bytes)
     return more < 0 ? stop_at(g, reader.reason) : 0;
 }
 
-/* Takes all segments, until there is a problem.  0, or -1 with an exception. */
+/* Takes all segments of an iterator, one in memory at a time, until there is a problem.  0, or -1 with an exception. */
 static int
 take_segments(gathered *g, PyObject *segments)
 {
-    const Py_ssize_t n = PyTuple_GET_SIZE(segments);
+    enum { SPARSE = 32 }; /* real bitmaps take up a few bytes per byte of their recording */
+    PyObject *segment;
+    Py_ssize_t i = 0;
+    int stopped = 0;
 
-    for (Py_ssize_t i = 0; i < n; i++) {
-        const int stopped = take_segment(g, i, PyTuple_GET_ITEM(segments, i));
-        if (stopped < 0) {
-            return -1;
-        }
-        if (stopped) {
-            if (g->problem[0] != '\0') {
-                char reason[sizeof(g->problem)];
-                memcpy(reason, g->problem, sizeof(reason));
-                PyOS_snprintf(g->problem, sizeof(g->problem), "segment %zd: %.150s", i, reason);
-            }
-            return 0;
-        }
+    for (; stopped == 0 && (segment = PyIter_Next(segments)) != NULL; i++) {
+        g->hits.most_bits_bytes += PyBytes_Check(segment) ? (size_t)PyBytes_GET_SIZE(segment) * SPARSE : 0;
+        stopped = take_segment(g, i, segment);
+        Py_DECREF(segment);
     }
-    if (g->end == SEGMENT_CONTINUED) {
-        PyOS_snprintf(g->problem, sizeof(g->problem), "segment %zd is missing", n);
+    if (stopped < 0 || PyErr_Occurred()) {
+        return -1;
+    }
+    if (i == 0) {
+        PyErr_SetString(PyExc_ValueError, "no segments");
+        return -1;
+    }
+    if (stopped && g->problem[0] != '\0') {
+        char reason[sizeof(g->problem)];
+        memcpy(reason, g->problem, sizeof(reason));
+        PyOS_snprintf(g->problem, sizeof(g->problem), "segment %zd: %.150s", i - 1, reason);
+    }
+    else if (!stopped && g->end == SEGMENT_CONTINUED) {
+        PyOS_snprintf(g->problem, sizeof(g->problem), "segment %zd is missing", i);
     }
     return 0;
 }
@@ -376,26 +388,18 @@ recording_dict(const gathered *g)
 }
 
 static PyObject *
-reader_read_recording(PyObject *Py_UNUSED(module), PyObject *sequence)
+reader_read_recording(PyObject *Py_UNUSED(module), PyObject *iterable)
 {
-    enum { SPARSE = 32, ALWAYS_MOST = 64 << 20 }; /* real bitmaps take up a few bytes per byte of their recording */
-    size_t n_bytes = 0;
-    PyObject *segments = PySequence_Tuple(sequence);
+    enum { ALWAYS_MOST = 64 << 20 }; /* bytes of bitmaps, however short the recording is */
+    PyObject *segments = PyObject_GetIter(iterable);
 
     if (segments == NULL) {
         return NULL;
     }
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(segments); i++) {
-        PyObject *segment = PyTuple_GET_ITEM(segments, i);
-        n_bytes += PyBytes_Check(segment) ? (size_t)PyBytes_GET_SIZE(segment) : 0;
-    }
     gathered g = {.settings = PyList_New(0), .files = PyList_New(0), .codes = PyList_New(0), .contexts = PyList_New(0)};
-    hits_init(&g.hits, n_bytes * SPARSE + ALWAYS_MOST);
+    hits_init(&g.hits, ALWAYS_MOST);
     PyObject *result = NULL;
-    if (PyTuple_GET_SIZE(segments) == 0) {
-        PyErr_SetString(PyExc_ValueError, "no segments");
-    }
-    else if (g.settings && g.files && g.codes && g.contexts && take_segments(&g, segments) == 0) {
+    if (g.settings && g.files && g.codes && g.contexts && take_segments(&g, segments) == 0) {
         result = recording_dict(&g);
     }
     hits_free(&g.hits);

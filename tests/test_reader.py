@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import struct
+import tracemalloc
+from collections.abc import Iterator
 
 import pytest
 from recording_files import (
@@ -366,3 +368,35 @@ def many_kinds() -> Recording:
     recording.switch(0)
     recording.hit(0, [0, 3])
     return recording
+
+
+def test_segments_are_let_go_of_one_by_one() -> None:
+    """A program whose threads switched contexts for two minutes recorded more than a gigabyte."""
+    recording = simple()
+    before = len(recording.records)
+    recording.add(HIT, b"", 0)
+    n_segments, again = 300, recording.records[before:] * (1 << 19)
+
+    def segments() -> Iterator[bytes]:
+        yield recording.segment(0, end=CONTINUED)
+        for number in range(1, n_segments):
+            yield recording.segment(number, records=again, end=CONTINUED)
+        yield recording.segment(n_segments, records=again, end=OPEN)
+
+    tracemalloc.start()
+    try:
+        found = _reader.read_recording(segments())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (found["problem"], found["end"]) == (None, OPEN)
+    assert peak < 40 << 20
+
+
+def test_what_the_iterable_raises() -> None:
+    def segments() -> Iterator[bytes]:
+        yield simple().segment(0, end=CONTINUED)
+        raise OSError("unplugged")
+
+    with pytest.raises(OSError, match="unplugged"):
+        _reader.read_recording(segments())

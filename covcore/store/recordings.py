@@ -6,20 +6,20 @@ A recording is a row of segment files STEM.0, STEM.1, ... (src/recording.h).  Ot
 import errno
 import os
 import stat
+from itertools import chain
 
 from covcore._reader import read_recording, segment_info
 from covcore.store.processes import is_running
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from covcore._reader import Owner, Recording
 
 HEADER_BYTES = 512
 SEGMENT_MAGIC = b"\x89COV\r\n\x1a\n"
 LARGEST_SEGMENT = 132 << 20  # bytes: one has 4 MiB at most, or one record, which has 128 at most
-LARGEST_RECORDING = 1 << 30
 PIECE = 1 << 20  # no honest recording has so many zeros in a row before its end
 ZEROS = bytes(PIECE)
 END_FINISHED, END_STOPPED = 2, 3  # of SegmentInfo
@@ -51,7 +51,7 @@ class Found:
         self.running = self.spoiled = False
         self.over = True
         try:
-            headers = begun([read_file(path, HEADER_BYTES) for path in segments[:1] + segments[1:][-2:]])
+            headers = list(begun(read_file(path, HEADER_BYTES) for path in segments[:1] + segments[1:][-2:]))
             self.owner = segment_info(headers[0])["owner"] if headers else owner_by_name(name)
             self.running = is_running(self.owner) or is_held(segments[-1])
             self.over = not self.running
@@ -85,7 +85,8 @@ class Found:
             ValueError: it is no recording.
         """
         segments = begun(read_segments(self.segments))
-        return read_recording(segments) if segments else nothing_of(owner_by_name(self.name))
+        first = next(segments, None)
+        return read_recording(chain([first], segments)) if first is not None else nothing_of(owner_by_name(self.name))
 
     def delete(self) -> None:
         """Remove its files, the last one first: who looks meanwhile finds a shorter recording, never a headless one.
@@ -166,11 +167,14 @@ def is_named_like_one(name: str) -> bool:
     return len(numbers) >= 2 and all(number.isascii() and number.isdigit() for number in numbers)
 
 
-def begun(segments: list[bytes]) -> list[bytes]:
+def begun(segments: Iterable[bytes]) -> Iterator[bytes]:
     """Leave out the segments at the end that their process had no time to begin: it writes the first eight bytes last."""
-    while segments and not any(segments[-1][:8]):
-        segments.pop()
-    return segments
+    not_begun = []
+    for segment in segments:
+        not_begun.append(segment)
+        if any(segment[:8]):
+            yield from not_begun
+            not_begun.clear()
 
 
 def owner_by_name(name: str) -> Owner:
@@ -204,22 +208,18 @@ def nothing_of(owner: Owner) -> Recording:
     }
 
 
-def read_segments(paths: Iterable[str]) -> list[bytes]:
-    """Read all segments of a recording.
+def read_segments(paths: Iterable[str]) -> Iterator[bytes]:
+    """Read all segments of a recording, each as it is asked for: a process that switches contexts for hours records gigabytes.
 
     Raises:
         OSError: as read_file.
-        ValueError: they are larger than any that were written by covcore.
+        ValueError: one is larger than any that was written by covcore.
     """
-    segments = []
-    left = LARGEST_RECORDING
     for path in paths:
         n_bytes = os.lstat(path).st_size
-        left -= n_bytes
-        if left < 0 or n_bytes > LARGEST_SEGMENT:
+        if n_bytes > LARGEST_SEGMENT:
             raise ValueError("larger than a recording can be")
-        segments.append(read_file(path, n_bytes))
-    return segments
+        yield read_file(path, n_bytes)
 
 
 def read_file(path: str, n_bytes: int = -1) -> bytes:
