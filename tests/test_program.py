@@ -173,10 +173,12 @@ PROGRAMS = {
         """,
     "doctest": "def f():\n    '''\n    >>> f()\n    2\n    '''\n    return 1\nimport doctest; print(doctest.testmod())",
     "unittest": """
-        import unittest
+        import io, unittest
         class T(unittest.TestCase):
             def test(self): pass
-        unittest.main(argv=["x", "-q"], exit=False)
+        told = io.StringIO()
+        unittest.main(argv=["x", "-q"], exit=False, testRunner=unittest.TextTestRunner(told))
+        print(told.getvalue().split(" in ")[0])
         print(unittest.defaultTestLoader.loadTestsFromName("__main__.T").countTestCases())
         """,
     "runpy": """

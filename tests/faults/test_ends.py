@@ -113,12 +113,14 @@ go.set()
 def test_busy_daemons_do_not_hold_publishing_up(place: Place) -> None:
     """T13: each file that publishing reads or writes would wait 5 ms for each thread to give up the GIL."""
     place.write("main.py", BUSY)
-    took = {}
-    for interval in "0.00001", "0.005":
+
+    def run(interval: str) -> float:
         began = time.monotonic()
         assert place.covcore("run", "main.py", interval).status == 0
-        took[interval] = time.monotonic() - began
-    assert took["0.005"] < 3 * took["0.00001"] + 1
+        return time.monotonic() - began
+
+    best = {interval: min(run(interval) for _ in range(3)) for interval in ("0.00001", "0.005")}
+    assert best["0.005"] < 3 * best["0.00001"] + 1
     assert place.lines()["main.py"] >= {1, 2, 3, 4, 7, 8, 9, 10}
 
 
