@@ -138,9 +138,8 @@ class Union:
         """
         process = process_of(recording["owner"], recording["end"], recording["error"], recording["problem"], running)
         if SUBINTERPRETER not in recording["settings"] or process.outcome == STOPPED:
-            self.add_process(
-                process
-            )  # how a subinterpreter ended says nothing of its process, but that data is missing
+            # How a subinterpreter ended says nothing of its process, but that data is missing.
+            self.add_process(process)
         is_worker = any(key == WORKER for key, _ in recording["settings"])  # on a machine whose clock may be behind
         self.add_run(process.run_id, LARGEST if is_worker else process.started, recording["settings"])
         moves = moves_of(recording["settings"])
