@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Outcome, Place
+from conftest import SANITIZER, Outcome, Place
 from hypothesis import given
 from hypothesis import strategies as st
 from recording_files import OPEN, Recording, simple
@@ -324,8 +324,12 @@ def test_children_have_the_settings_of_the_run(shop: Place) -> None:
     shop.write("lib/taken.py", "x = 1\n")
     both(
         shop,
-        "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import left_out, taken, work; work.work(3)'], cwd='lib',"
-        " env={'COVCORE_RUN': __import__('os').environ.get('COVCORE_RUN', ''), 'PYTHONPATH': '..'})\n",
+        f"""\
+import os, subprocess, sys
+run = os.environ.get("COVCORE_RUN", "")
+command = [sys.executable, "-c", "import left_out, taken, work; work.work(3)"]
+print(subprocess.run(command, cwd="lib", env={{"COVCORE_RUN": run, "PYTHONPATH": ".."}} | {SANITIZER}).returncode)
+""",
         "--source=lib,work",
         "--omit=lib/left*",
         "--context=nightly ünd 50%",
