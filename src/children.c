@@ -2,13 +2,14 @@
  *
  * A child that measures leaves a recording.  One that does not (it was killed before it could, it is another Python, or its
  * environment is empty) leaves nothing, and only who started it can tell.  So an audit hook, the one means that needs no
- * patching, writes what is known to RECORDING.children beside the recording; covcore/store/children.py has the format.
+ * patching, writes what is known to RECORDING.children beside the recording; covcore/store/notes.py has the format.
  * Each note is one write to a file that is open for no longer: it outlives any death of the process.
  */
 #include "tracer.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,15 +149,22 @@ append_to_own(Tracer *self, note *from)
 
 static char *find_mark(const recording *r);
 
-void
-children_born(Tracer *self)
+static void
+add_number(note *to, uint64_t number)
 {
-    char pid[24];
+    char digits[24];
+    add_word(to, digits, (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, number));
+}
+
+void
+children_born(Tracer *self, const recording_owner *child)
+{
     note told = {.n = 0};
     if (self->recording.name != NULL) {
         self->tells_of_parent = find_mark(&self->recording) != NULL;
         add_word(&told, "born", 4);
-        add_word(&told, pid, (size_t)snprintf(pid, sizeof(pid), "%ld", (long)getpid()));
+        add_number(&told, child->pid);
+        add_number(&told, child->start_ticks);
         append_beside(self, &told, 0);
     }
 }

@@ -53,10 +53,9 @@ in_empty_context(Tracer *self)
     return true;
 }
 
-/* Opens a recording for this process and begins a generation: ids of an earlier recording mean nothing in it.
- * Returns the index of the directory that took it, or -1 with an exception. */
-Py_ssize_t
-keeping_begin(Tracer *self)
+/* As keeping_begin, for a process whose name is known. */
+static Py_ssize_t
+begin_as(Tracer *self, recording_owner owner)
 {
     Py_ssize_t n = PyTuple_GET_SIZE(self->directories);
     const char **directories = PyMem_RawMalloc((size_t)n * sizeof(*directories));
@@ -68,8 +67,7 @@ keeping_begin(Tracer *self)
     for (Py_ssize_t i = 0; i < n; i++) {
         directories[i] = PyBytes_AS_STRING(PyTuple_GET_ITEM(self->directories, i));
     }
-    recording_owner owner = {.hexversion = PY_VERSION_HEX};
-    recording_owner_fill(&owner);
+    owner.hexversion = PY_VERSION_HEX;
     strncpy(owner.run_id, run_id, sizeof(owner.run_id) - 1);
     PyObject *flags = PySys_GetObject("flags");  // borrowed
     PyObject *optimize = flags == NULL ? NULL : PyObject_GetAttrString(flags, "optimize");
@@ -96,6 +94,14 @@ keeping_begin(Tracer *self)
         return -1;
     }
     return (Py_ssize_t)used;
+}
+
+Py_ssize_t
+keeping_begin(Tracer *self)
+{
+    recording_owner owner = {0};
+    recording_owner_fill(&owner);
+    return begin_as(self, owner);
 }
 
 static int
@@ -164,9 +170,11 @@ keeping_begin_own(Tracer *self)
     if (keeping_ready(self)) {
         return 0;
     }
-    children_born(self);
+    recording_owner owner = {0};
+    recording_owner_fill(&owner);
+    children_born(self, &owner);
     recording_abandon(&self->recording);  // it is the parent's
-    return keeping_begin(self) < 0 ? -1 : 0;
+    return begin_as(self, owner) < 0 ? -1 : 0;
 }
 
 /* Makes sure that the recording is this process's own and knows the code object, and that we know its shape. */

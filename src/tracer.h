@@ -187,8 +187,9 @@ void children_unwatch(Tracer *self);
 /* Tells processes that are started from now on, by the environment that they inherit, under which context they are. */
 void children_mark(Tracer *self);
 
-/* Notes with the parent that this forked child is there; before it lets go of the parent's recording. */
-void children_born(Tracer *self);
+/* Notes with the parent that this forked child is there; before it lets go of the parent's recording, and before it has
+ * one of its own: who dies in between is known by name. */
+void children_born(Tracer *self, const recording_owner *child);
 
 /* Takes a note of a tuple of words.  None, or NULL with an exception. */
 PyObject *children_note(Tracer *self, PyObject *words);

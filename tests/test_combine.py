@@ -231,6 +231,25 @@ def test_what_processes_noted_of_others_goes_along(tmp_path: Path) -> None:
     assert not (tmp_path / "in.d").exists()
 
 
+def test_a_child_that_noted_itself_counts_once(tmp_path: Path) -> None:
+    """By its own recording, wherever that is and whenever it comes; and without one, too."""
+    shard(0).write(tmp_path / "in.d")
+    (tmp_path / "in.d" / "00-1-5.children").write_text("fork\nborn 2 7\nfork\nborn 3 8\nbegan 2 7 python\n")
+    simple("00", pid=2, ticks=7, started=10**18 + 1).write(tmp_path / "other.d")
+    outs = []
+    for groups in [["in.d", "other.d"]], [["other.d"], ["in.d"]], [["in.d"], ["other.d"]]:
+        outs.append(tmp_path / f"out{len(outs)}")
+        for paths in groups:
+            combine(str(outs[-1]), [str(tmp_path / path) for path in paths], keep=True)
+        with Database.open(str(outs[-1])) as database:
+            assert {(one.pid, one.start_ticks, one.outcome) for one in database.processes()} == {
+                (1, 5, "finished"),
+                (2, 7, "finished"),
+                (3, 8, "ended without an end mark"),
+            }
+    assert len({out.read_bytes() for out in outs}) == 1
+
+
 def test_a_process_that_still_runs_keeps_its_recording(tmp_path: Path, shards: list[Path]) -> None:
     path = Recording.of_running("ff").write(tmp_path / "in" / "0.covcore.d")
     result = combine(str(tmp_path / "out"), [str(tmp_path / "in")])

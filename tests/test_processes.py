@@ -518,7 +518,7 @@ def test_any_note_is_read(text: bytes) -> None:
                 "born 1",
                 "born 2",
                 "popen 1 python python -c x",
-                "began 3 python -c x",
+                "began 3 9 python -c x",
                 "kill 5 15",
                 "kill 6 9",
                 "exec 1 a",

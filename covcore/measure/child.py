@@ -93,8 +93,10 @@ def _tell_parent(folder: str, run_id: str) -> None:
     """Note with the process that started this one, if it is measured, that we have begun."""
     from covcore._tracer import note
 
+    pid = os.getpid()
     try:
         recording = recording_of(folder, run_id, os.getppid())
+        start_ticks = recording_of(folder, run_id, pid).rpartition("-")[2]
     except OSError:
         return
-    note(recording + NOTES, ("began", os.getpid(), *sys.orig_argv))
+    note(recording + NOTES, ("began", pid, start_ticks, *sys.orig_argv))

@@ -12,7 +12,7 @@ from covcore._reader import decode_shape
 from covcore.errors import CovcoreError
 from covcore.store.collecting import Paused
 from covcore.store.database import Database
-from covcore.store.gathering import add_causes, add_lost
+from covcore.store.gathering import add_causes, add_lost, add_unrecorded
 from covcore.store.header import check_header
 from covcore.store.inputs import Input, Inputs, identity_of
 from covcore.store.locking import Lock
@@ -215,6 +215,7 @@ def add_notes(result: Combined, union: Union) -> None:
     ]
     for notes in found:
         add_lost(union, notes)
+    add_unrecorded(union, found)
     add_causes(union, found)
 
 

@@ -9,7 +9,8 @@ replaced while there were recordings of theirs (Database.replaced): those are dr
 import os
 
 from covcore.store.notes import describe_lost, find_notes
-from covcore.store.processes import LOST, REPLACED, SIGNALLED, UNENDED, Process, plural
+from covcore.store.processes import LOST, REPLACED, SIGNALLED, UNENDED, Process, is_running, plural
+from covcore.store.recordings import owner_of
 from covcore.store.union import Union, process_of
 
 TYPE_CHECKING = False
@@ -157,9 +158,10 @@ class Gathering:
             for notes in find_notes(folders, over, owners, self.chosen)
             if notes.owner["run_id"] in gone or notes.owner["run_id"] not in self.by_run
         ]
-        for notes in self.notes:
-            if notes.over and notes.owner["run_id"] in self.chosen:
-                self._add_lost(notes)
+        judged = [notes for notes in self.notes if notes.over and notes.owner["run_id"] in self.chosen]
+        for notes in judged:
+            self._add_lost(notes)
+        self.processes += add_unrecorded(self.union, judged)
         add_causes(self.union, self.notes)
 
     def _add_lost(self, notes: Notes) -> None:
@@ -185,6 +187,28 @@ def add_lost(union: Union, notes: Notes) -> list[Process]:
         union.add_process(process)
         lost.append(process)
     return lost
+
+
+def add_unrecorded(union: Union, found: Iterable[Notes]) -> list[Process]:
+    """Add to a union, which has all that was recorded, the children that noted themselves and have no recording.
+
+    They were killed before they could make one, or could not; or they are about to.
+
+    Returns:
+        These.
+    """
+    known = {(process.run_id, process.pid, process.start_ticks) for process in union.processes.values()}
+    added = []
+    for notes in found:
+        run_id, folder = notes.owner["run_id"], os.path.dirname(notes.path)
+        for pid, start_ticks in sorted(notes.begun):
+            recording = f"{folder}/{run_id}-{pid}-{start_ticks}.0"
+            if (run_id, pid, start_ticks) not in known and not os.path.lexists(recording):
+                owner = owner_of(run_id, pid, start_ticks)
+                process = process_of(owner, 0, running=is_running(owner))
+                union.add_process(process)
+                added.append(process)
+    return added
 
 
 def add_causes(union: Union, found: Iterable[Notes]) -> None:

@@ -3,14 +3,15 @@
 A note is a line of words with a space between them; %XX is a byte (src/children.c).
 
     fork                            a fork is about to be
-    born PID                        the child of one, by itself
+    born PID START                  the child of one, by itself; START: in clock ticks after boot
     popen|spawn ENV PROGRAM WORD..  a program is about to be started; ENV 1: its environment knows of the run
-    began PID WORD..                an interpreter that this process started, by itself
+    began PID START WORD..          an interpreter that this process started, by itself
     exec ENV PROGRAM WORD..         another program is about to take this one's place
     kill PID SIGNAL                 a signal is about to be sent
     sent                            a worker of pytest-xdist that cannot write here has sent its recording
 
 A child of which there is no note by itself has left no record: it was killed before it could, or is not measured.
+The note comes before the child's recording, so that one that dies in between is known to have been there.
 """
 
 import os
@@ -42,6 +43,7 @@ class Notes:
         owner: whose they are.
         over: whether there will be none any more.
         lost: the commands of children that left no record; "" for a fork.
+        begun: PID and START of those that noted themselves.
         signals: which were sent, and to which processes.
         successor: the program that has taken its place, as far as is known, or "".
     """
@@ -62,20 +64,23 @@ class Notes:
     def _read(self) -> None:
         self.signals: dict[int, int] = {}
         self.successor = ""
+        self.begun: set[tuple[int, int]] = set()
         n_forks = n_sent = 0
         started: list[tuple[str, list[str]]] = []
         began: dict[str, list[str]] = {}
         born: set[str] = set()
         for kind, *words in map(split, read_file(self.path, LARGEST).splitlines()):
             self.successor = words[1] if kind == "exec" and len(words) > 1 else ""
+            if kind in ("born", "began") and len(words) > 1 and all(map(is_number, words[:2])):
+                self.begun.add((int(words[0]), int(words[1])))
             if kind == "fork":
                 n_forks += 1
             elif kind == "sent":
                 n_sent += 1
             elif kind == "born":
                 born.update(words[:1])
-            elif kind == "began" and words:
-                began.setdefault(words[0], words[1:])
+            elif kind == "began" and len(words) > 1:
+                began.setdefault(words[0], words[2:])
             elif kind == "kill" and len(words) == 2 and all(map(is_number, words)):
                 self.signals[int(words[0])] = int(words[1])
             elif kind == "popen" and len(words) > 2:

@@ -26,7 +26,7 @@ class Process:
     run_id: of the run that it belongs to
     boot_id, pid, start_ticks: name a process on this machine (clock ticks after boot); of one that left no record the
         pid is 0, and the rest is about its parent
-    started: when its recording began, ns since 1970
+    started: when its recording began, ns since 1970; 0 if it did not
     tag: the interpreter, such as "cpython-314"
     optimize: 0, 1 (-O) or 2 (-OO)
     outcome: one of OUTCOMES

@@ -182,11 +182,16 @@ def owner_by_name(name: str) -> Owner:
     if not is_named_like_one(name):
         raise ValueError("it is empty, and not named like a recording")
     run_id, *numbers = name.split("-")
+    return owner_of(run_id, int(numbers[0]), int(numbers[1]))
+
+
+def owner_of(run_id: str, pid: int, start_ticks: int) -> Owner:
+    """A process of which no more is known: it did not begin a recording."""
     return {
         "run_id": run_id,
         "boot_id": "",
-        "pid": int(numbers[0]),
-        "start_ticks": int(numbers[1]),
+        "pid": pid,
+        "start_ticks": start_ticks,
         "started_ns": 0,
         "hexversion": 0,
         "optimize": 0,

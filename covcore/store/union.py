@@ -182,6 +182,15 @@ class Union:
         if known is None or _certainty(process) < _certainty(known):
             self.processes[key] = process
 
+    def known_processes(self) -> list[Process]:
+        """The processes, without what others have told of those that have recordings of their own."""
+        recorded = {(one.run_id, one.pid, one.start_ticks) for one in self.processes.values() if one.started}
+        return [
+            one
+            for one in self.processes.values()
+            if one.started or (one.run_id, one.pid, one.start_ticks) not in recorded
+        ]
+
     def add_context(self, static: str, test: str, phase: str) -> int:
         return self.contexts.setdefault((text(static), text(test), text(phase)), len(self.contexts))
 

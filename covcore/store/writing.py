@@ -90,7 +90,7 @@ def write_runs(connection: Connection, written: Written, union: Union) -> None:
             one.outcome,
             one.problem,
         )
-        for one in union.processes.values()
+        for one in union.known_processes()
     )
     insert(connection, written, "process", ((id, *process) for id, process in enumerate(processes, 1)))
 

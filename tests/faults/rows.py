@@ -109,6 +109,7 @@ ROWS = [
         "no line lost, at most one event a thread ahead of the victim's log; deaths reported",
         (
             f"{KILLS}::test_sigkill_at_any_instant",
+            f"{KILLS}::test_killed_before_the_recording_is_there",
             f"{TRACER}::test_a_killed_process_leaves_all_but_the_event_in_flight",
         ),
     ),

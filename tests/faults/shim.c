@@ -1,16 +1,17 @@
-/* Preloaded into a process: the n-th call of one function on a file below a folder fails.
+/* Preloaded into a process: the n-th call of one function on a file below a folder fails, or ends the process.
  *
  *     FAULT_FOLDER   files and folders whose path begins with this
- *     FAULT_CALL     the function's name
+ *     FAULT_CALL     the function's name; create: open, of a file that must not be there yet
  *     FAULT_FIRST    the first call that fails, counted from 1
  *     FAULT_LAST     the last one
- *     FAULT_ERRNO    what it fails with
+ *     FAULT_ERRNO    what it fails with; -9: SIGKILL is sent instead
  *     FAULT_TOLD     a file that is made once a call has failed
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -54,6 +55,9 @@ fails(const char *name, bool is_meant)
     int (*make)(const char *, int, ...) = dlsym(RTLD_NEXT, "open");
     close(make(getenv("FAULT_TOLD"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
     errno = atoi(getenv("FAULT_ERRNO"));
+    if (errno < 0) {
+        kill(getpid(), -errno);
+    }
     return true;
 }
 
@@ -66,7 +70,8 @@ fails(const char *name, bool is_meant)
         va_start(rest, flags);                                              \
         const mode_t mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;     \
         va_end(rest);                                                       \
-        return fails("open", is_below(path)) ? -1 : NEXT(name)(path, flags, mode); \
+        const bool fails_now = fails("open", is_below(path)) || fails("create", flags & O_EXCL && is_below(path)); \
+        return fails_now ? -1 : NEXT(name)(path, flags, mode);              \
     }
 OPEN(open)
 OPEN(open64)

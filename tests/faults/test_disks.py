@@ -186,17 +186,6 @@ CALLS = {
 }
 
 
-@pytest.fixture(scope="module")
-def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("cc")
-    if not compiler:
-        pytest.skip("no C compiler")
-    path = tmp_path_factory.mktemp("shim") / "shim.so"
-    source = Path(__file__).with_name("shim.c")
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", path, source, "-ldl"], check=True)
-    return path
-
-
 def fail(place: Place, shim: Path, call: str, first: int, last: int, error: int) -> Outcome | None:
     """Run the program with calls that fail; None if there were not so many calls."""
     told = place.folder / "told"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Place
+from conftest import Place, unless_sanitized
 from faults.victims import N_LINES, SEEDS, first_lines, logged, rng, threads
 
 from covcore.store.loading import load
@@ -192,3 +192,38 @@ def test_killed_while_others_read(place: Place, figure: Callable[[str], None]) -
         assert done <= recorded(place)[0]
         assert set(os.listdir(place.data.with_name("data.d"))) <= {"lock", "analysis"}
         forget(place, log)
+
+
+FORKS = """\
+import os
+child = os.fork()
+print(os.waitstatus_to_exitcode(os.wait()[1])) if child else None
+"""
+STARTS = """\
+import os, subprocess, sys
+print(subprocess.run([sys.executable, "-c", ""], env={**os.environ, "FAULT_FIRST": "1"}).returncode)
+"""
+
+
+@unless_sanitized
+@pytest.mark.parametrize("program", [FORKS, STARTS], ids=["forked", "started"])
+def test_killed_before_the_recording_is_there(place: Place, shim: Path, program: str) -> None:
+    """T9: a child that has noted that it is there, and is killed as it makes its recording, counts."""
+    place.write("main.py", program)
+    outcome = place.covcore(
+        *("run", "main.py"),
+        LD_PRELOAD=str(shim),
+        FAULT_FOLDER=str(place.data.with_name("data.d")),
+        FAULT_CALL="create",
+        FAULT_FIRST="2",  # the first is the program's own
+        FAULT_LAST="2",
+        FAULT_ERRNO=str(-signal.SIGKILL),
+        FAULT_TOLD=str(place.folder / "told"),
+    )
+    assert outcome.stdout == "-9\n"
+    for command in ["report"], ["report", "--strict"]:
+        said = place.covcore(*command)
+        assert said.status == len(command) - 1
+        assert "2 processes: 1 finished, 1 ended without an end mark\n" in said.stderr
+    killed = next(process for process in recorded(place)[1] if process.outcome != "finished")
+    assert killed.pid > 0 and killed.start_ticks > 0 and killed.is_loss()
