@@ -149,6 +149,13 @@ def test_filters_and_orders(parcels: Place, index: Page) -> None:
     assert rows(page) == [] and page.is_visible(".empty")
 
 
+def test_a_tall_window_is_filled_at_once(parcels: Place, browser: Browser) -> None:
+    """With rows of the index, of which only those in sight are there."""
+    with watched_page(browser, url_of(parcels, "#by=functions"), viewport={"width": 1280, "height": 2000}) as page:
+        functions = [part for file in report_of(parcels)["files"].values() for part in file["functions"].values()]
+        assert len(rows(ready(page))) == sum(part["summary"]["num_statements"] > 0 for part in functions) > 22
+
+
 def test_functions_and_classes(parcels: Place, index: Page) -> None:
     page = index
     files = report_of(parcels)["files"]

@@ -155,15 +155,17 @@ covcore.views.index = async (section) => {
   let listed = [];
   let focused = 0;
   let columns = [];
+  let height = innerHeight; // that the grid may have; what it has depends on the rows that are there
 
   function fit() {
-    grid.style.maxHeight = `${Math.max(240, innerHeight - section.querySelector("header").offsetHeight)}px`;
+    height = Math.max(240, innerHeight - section.querySelector("header").offsetHeight);
+    grid.style.maxHeight = `${height}px`;
     draw();
   }
 
   function draw() {
     const first = Math.max(0, Math.floor(grid.scrollTop / HEIGHT) - 10);
-    const last = Math.min(listed.length, first + Math.ceil((grid.clientHeight || innerHeight) / HEIGHT) + 20);
+    const last = Math.min(listed.length, first + Math.ceil(height / HEIGHT) + 20);
     const hadFocus = body.contains(document.activeElement);
     before.firstChild.style.height = `${first * HEIGHT}px`;
     after.firstChild.style.height = `${(listed.length - last) * HEIGHT}px`;
