@@ -91,7 +91,8 @@ def ran_by(
     for (line, to), names in branches.arms(sets.codes, parsed.outline).items():
         if to in result.branches.get(line, ()):
             who, there = sets.members(names), run.get(to, 0) if to > 0 else ALL
-            ways[line, to] = Way(who) if who & ~there == 0 else Way(who, there)
+            if there:  # else nobody got to where the way leads
+                ways[line, to] = Way(who) if who & ~there == 0 else Way(who, there)
     never_missed: dict[int, str] = {}
     for line, pattern in exclusions.matches(rules.partial, parsed.text).items():
         never_missed.setdefault(first[line], pattern)

@@ -82,10 +82,39 @@ def excluded():  # pragma: no cover
 
 
 def short(x): return x if x else 1
+
+
+def wait(items, wanted):
+    while items and items.pop() != wanted:  # pragma: no branch
+        pass
+
+
+class Door:
+    def __init__(self, sticks):
+        self.sticks = sticks
+
+    def __enter__(self):
+        pass
+
+    def __exit__(self, *exception):
+        if self.sticks:
+            raise OSError
+
+
+def leave(door, steps):
+    with door:
+        if steps:
+            steps -= 1
+    return steps
+
+
+def unpacked(pairs):
+    for one, other in pairs:
+        return other
 """
 TEST_ODD = """\
 import pytest
-from parcels.odd import Odd, short
+from parcels.odd import Door, Odd, leave, short, unpacked, wait
 
 def test_first():
     assert Odd().first([1, 2], 1) == 1
@@ -100,6 +129,20 @@ def test_short():
 @pytest.mark.parametrize("name", ["a*b", "axb", "(a?"])
 def test_star(name):
     assert name
+
+def test_wait():
+    wait([1, 2], 2)
+
+def test_leave_stuck():  # it sets out for `return steps`, and never gets there
+    with pytest.raises(OSError):
+        leave(Door(True), 0)
+
+def test_leave_through():  # it gets there by another way
+    leave(Door(False), 1)
+
+def test_unpacked():  # nobody gets to where the loop leads
+    with pytest.raises(TypeError):
+        unpacked([1])
 """
 
 

@@ -186,6 +186,9 @@ GLOBS = [
     "*nothing*",
     "*odd.py::test_[!b]*",
     "*both?[013]*",
+    "*leave_stuck",
+    "*leave_through",
+    "*unpacked",
 ]
 
 
