@@ -11,7 +11,7 @@ from covcore.analysis.exclusions import Rules
 from covcore.html.folder import write_folder
 from covcore.html.report import Choice, Report
 from covcore.html.single import single_file
-from covcore.report import output, results, thresholds
+from covcore.report import command, output, results
 from covcore.report.results import Reported, Results
 from covcore.report.selection import chosen_contexts
 from covcore.store.database import Database
@@ -32,20 +32,14 @@ class Options(results.Options, Protocol):
 
 
 def html_command(options: Options) -> int:
-    """Write the report and print where its index is.
+    """Write the report and print where its index is; see command.report."""
 
-    Returns:
-        The exit status: 0, or 2 if a threshold is missed.
-
-    Raises:
-        CovcoreError: there is no data, nothing of it to report, or the report cannot be written.
-    """
-    with load(options.data) as database:
-        found = results.analysed(database, options)
+    def write(found: Results, database: Database) -> None:
         path = write_report(found, database, options)
-    if not options.quiet and path != output.STANDARD_OUTPUT:
-        print(path)
-    return thresholds.check(found, options.fail_under, options.precision)
+        if not options.quiet and path != output.STANDARD_OUTPUT:
+            print(path)
+
+    return command.report(options, write)
 
 
 def write_report(found: Results, database: Database, options: Options) -> str:

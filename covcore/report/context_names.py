@@ -1,6 +1,6 @@
 """What contexts are called in reports, and the tests behind them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from covcore.store.database import Database
 
@@ -28,11 +28,10 @@ class Tests:
         self.names = [_name(*test) for test in tests]
         self.outside = sum(1 << number for number, (_, test) in enumerate(tests) if not test)
 
-    def members(self, tests: int) -> Iterator[int]:
-        """The numbers in a bit set, ascending."""
-        for number, flag in enumerate(bin(tests)[:1:-1]):
-            if flag == "1":
-                yield number
+
+def members(bits: int) -> list[int]:
+    """The numbers in a bit set, ascending."""
+    return [number for number, digit in enumerate(bin(bits)[:1:-1]) if digit == "1"]
 
 
 def _name(static: str, test: str) -> str:

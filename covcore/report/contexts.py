@@ -5,6 +5,7 @@ from itertools import compress
 
 from covcore.analysis.codes import is_counted
 from covcore.analysis.file import FileResult, statement_at
+from covcore.report.context_names import members
 from covcore.store.database import Database
 from covcore.store.shapes import flags
 
@@ -36,10 +37,4 @@ def contexts_by_line(
         if statement := statement_at(statements, line):
             of_statement[statement] = of_statement.get(statement, 0) | contexts
     ran = set(result.statements).difference(result.missing)
-    return {line: _members(of_statement[line]) for line in sorted(of_statement.keys() & ran)}
-
-
-def _members(bits: int) -> list[int]:
-    """The numbers of the bits that are set."""
-    digits = bin(bits)[:1:-1]
-    return [number for number, digit in enumerate(digits) if digit == "1"]
+    return {line: members(of_statement[line]) for line in sorted(of_statement.keys() & ran)}

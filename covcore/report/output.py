@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import IO, Protocol
 
 from covcore.errors import CovcoreError, say
-from covcore.report import results, thresholds
+from covcore.report import command, results
 from covcore.report.results import Results
 from covcore.store.database import Database
-from covcore.store.loading import load
 
 STANDARD_OUTPUT = "-"
 
@@ -31,18 +30,15 @@ def file_command[T: Options](options: T, name: str, pieces: Callable[[Results, D
         name: of the format, for messages.
         pieces: makes the text, in UTF-8 once it is encoded.
 
-    Returns:
-        The exit status: 0, or 2 if a threshold is missed.
-
-    Raises:
-        CovcoreError: there is no data, nothing of it to report, or the file cannot be written.
+    Returns, raises: see command.report.
     """
-    with load(options.data) as database:
-        found = results.analysed(database, options)
+
+    def write_all(found: Results, database: Database) -> None:
         write(options.output, pieces(found, database, options))
-    if options.output != STANDARD_OUTPUT and not options.quiet:
-        say("note", f"wrote {name} report to {options.output}")
-    return thresholds.check(found, options.fail_under, options.precision)
+        if options.output != STANDARD_OUTPUT and not options.quiet:
+            say("note", f"wrote {name} report to {options.output}")
+
+    return command.report(options, write_all)
 
 
 def write(path: str, pieces: Iterable[str], option: str = "-o") -> None:

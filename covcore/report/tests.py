@@ -10,7 +10,7 @@ from covcore.analysis.by_test import ByTest, by_test
 from covcore.analysis.roots import OUTSIDE, Roots
 from covcore.analysis.source import UnusableSource
 from covcore.errors import CovcoreError, printable, say
-from covcore.report.context_names import Tests
+from covcore.report.context_names import Tests, members
 from covcore.report.names import plain_name
 from covcore.store.loading import load
 
@@ -58,7 +58,7 @@ def tests_command(options: Options) -> int:
     found = _asked(target, by_test(text, hits, tests.number_of))
     if not found:
         say("note", f"no test ran {target}")
-    for number in tests.members(found):
+    for number in members(found):
         print(printable(tests.names[number]))
     return 0
 

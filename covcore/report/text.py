@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from covcore.analysis.figures import display
-from covcore.report import gitlab, output, results, thresholds
+from covcore.report import command, gitlab, output, results
 from covcore.report.badge import badge
 from covcore.report.conditions import condition_lines
 from covcore.report.excluded import excluded_lines
@@ -14,7 +14,7 @@ from covcore.report.markdown import markdown_lines
 from covcore.report.results import Results
 from covcore.report.table import HEADER, Row, Table, build
 from covcore.report.unique import unique_lines
-from covcore.store.loading import load
+from covcore.store.database import Database
 
 
 class Options(results.Options, Protocol):
@@ -30,17 +30,12 @@ class Options(results.Options, Protocol):
 
 
 def report_command(options: Options) -> int:
-    """Print the report, or write it to the file that `-o` names.
+    """Print the report, or write it to the file that `-o` names; see command.report."""
+    return command.report(options, lambda found, database: _write(found, database, options))
 
-    Returns:
-        The exit status: 0, or 2 if a threshold is missed.
 
-    Raises:
-        CovcoreError: there is no data, nothing of it to report, or the file cannot be written.
-    """
-    with load(options.data) as database:
-        found = results.analysed(database, options)
-        unique = unique_lines(database, found.reported(), found.contexts) if options.unique else []
+def _write(found: Results, database: Database, options: Options) -> None:
+    unique = unique_lines(database, found.reported(), found.contexts) if options.unique else []
     table = build(
         found.files,
         show_missing=options.show_missing,
@@ -48,20 +43,20 @@ def report_command(options: Options) -> int:
         skip_covered=options.skip_covered,
         skip_empty=options.skip_empty,
     )
+    path = options.output
     if options.format == "gitlab":
-        gitlab.write_parts(found.shown(options), options.output or gitlab.USUAL)
-        options.output = None
+        gitlab.write_parts(found.shown(options), path or gitlab.USUAL)
+        path = None  # the total goes where GitLab looks for it
     elif options.format == "github":
         add_summary(found, options.precision)
-    to_terminal = options.output is None and sys.stdout.isatty()
+    to_terminal = path is None and sys.stdout.isatty()
     lines = [] if to_terminal and _write_to_terminal(table, options) else _lines(options, found, table)
     if options.format in ("text", "markdown"):
         lines += [*_lines_below(options, found), *unique]
-    if options.output in (None, output.STANDARD_OUTPUT):
+    if path is None or path == output.STANDARD_OUTPUT:
         write(lines)
     else:
-        output.write(options.output, (f"{line}\n" for line in lines))
-    return thresholds.check(found, options.fail_under, options.precision)
+        output.write(path, (f"{line}\n" for line in lines))
 
 
 def _lines(options: Options, found: Results, table: Table) -> list[str]:
