@@ -11,8 +11,7 @@ set -eu
 
 version=${1:?usage: tools/python.sh 3.14}
 suite=forky # the Debian release that holds these versions
-cache=${COVCORE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/covcore}
-prefix=$cache/python$version
+prefix=${COVCORE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/covcore}/python$version
 modules="ssl, sqlite3, ctypes, zlib, lzma, bz2, readline"
 
 say() { echo "python.sh: $*" >&2; }
@@ -32,7 +31,6 @@ print(os.path.realpath(sys.executable))
 # Fetch and unpack into the folder $1; $2 is a folder for apt's own state.
 unpack() {
     apt=$2
-    mkdir -p "$1"
     say "asking the package mirror for python$version"
     debian_packages "$apt" $suite "check the network, or put a python$version with its headers on PATH"
     apt-get -qq -c "$apt/apt.conf" --download-only install \
@@ -47,6 +45,7 @@ unpack() {
         *) dpkg-deb --extract "$package" "$1" ;;
         esac
     done
+    bind "$1" "$apt"
 }
 
 # Bind the interpreter in the folder $1 to its own C library and libraries, as it will be found at $prefix; $2 is a scratch folder.
@@ -62,33 +61,17 @@ bind() {
     cp "$1/usr/include/$triplet/python$version/pyconfig.h" "$1/usr/include/python$version/pyconfig.h"
 }
 
+check() {
+    usable "$prefix/usr/bin/python$version" >/dev/null ||
+        die "the unpacked python$version does not run: $prefix/usr/bin/python$version -c 'import $modules' tells why"
+    # Debian compiles the library when it installs; without that every start would do it anew.
+    "$prefix/usr/bin/python$version" -m compileall -qq -j 0 "$prefix/usr/lib/python$version" || true
+}
+
 command -v pyenv >/dev/null && pyenvs=$(pyenv root) || pyenvs=$HOME/.pyenv
 for python in "python$version" "$pyenvs"/versions/"$version".*/bin/python; do
     ! usable "$python" || exit 0
 done
 
-if [ ! -e "$prefix/.ready" ]; then
-    for tool in apt-get dpkg-deb flock; do
-        command -v $tool >/dev/null ||
-            die "no python$version with its headers on PATH or under pyenv, and no $tool to bring it: install it and try again"
-    done
-    mkdir -p "$cache"
-    exec 9>"$cache/python$version.lock"
-    flock 9
-    if [ ! -e "$prefix/.ready" ]; then # else another run brought it while this one waited
-        temp=$(mktemp -d "$cache/python$version.XXXXXX")
-        trap 'rm -rf "$temp"' EXIT
-        trap 'exit 1' HUP INT TERM
-        unpack "$temp/prefix" "$temp/apt"
-        bind "$temp/prefix" "$temp"
-        rm -rf "$prefix" # left by a run that was killed before it was ready
-        mv "$temp/prefix" "$prefix"
-        usable "$prefix/usr/bin/python$version" >/dev/null ||
-            die "the unpacked python$version does not run: $prefix/usr/bin/python$version -c 'import $modules' tells why"
-        # Debian compiles the library when it installs; without that every start would do it anew.
-        "$prefix/usr/bin/python$version" -m compileall -qq -j 0 "$prefix/usr/lib/python$version" || true
-        touch "$prefix/.ready"
-    fi
-    exec 9>&-
-fi
+debian_bring "$prefix" "no python$version with its headers on PATH or under pyenv"
 usable "$prefix/usr/bin/python$version"

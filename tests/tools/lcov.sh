@@ -10,23 +10,27 @@ set -eu
 . "$(dirname "$0")/../../tools/debian.sh"
 
 suite=trixie # the Debian release that has version 2
-cache=${COVCORE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/covcore}
-prefix=$cache/lcov2
+prefix=${COVCORE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/covcore}/lcov2
 
 die() { echo "lcov.sh: $*" >&2; exit 1; }
 
 usable() { "$1/genhtml" --version 2>/dev/null | grep -q 'version 2'; }
 
-# Fetch the packages into the folder $1.
-download() {
-    mkdir -p "$1"
+# Fetch the packages and unpack them into the folder $1; $2 is a folder for apt's own state.
+unpack() {
     # "Nothing is installed", so that every library comes along; but no compiler: genhtml and lcov need none.
     for package in gcc python3; do
         printf 'Package: %s\nStatus: install ok installed\nArchitecture: %s\nMulti-Arch: allowed\nVersion: 99\nMaintainer: none\nDescription: none\n\n' \
             $package "$(dpkg --print-architecture)"
-    done >"$1/status"
-    debian_packages "$1" $suite "put genhtml and lcov 2 on PATH"
-    apt-get -qq -c "$1/apt.conf" --download-only install lcov libc6 >&2 || die "Debian $suite does not hand out lcov"
+    done >"$2/status"
+    debian_packages "$2" $suite "put genhtml and lcov 2 on PATH"
+    apt-get -qq -c "$2/apt.conf" --download-only install lcov libc6 >&2 || die "Debian $suite does not hand out lcov"
+    debian_extract "$2" "$1"
+    write_commands "$1"
+}
+
+check() {
+    usable "$prefix/bin" || die "the unpacked genhtml does not run: $prefix/bin/genhtml --version tells why"
 }
 
 # Write commands that run Debian's scripts by the Perl beside them, in the folder $1, which will be found at $prefix.
@@ -53,28 +57,5 @@ if [ -n "$on_path" ] && usable "$(dirname "$on_path")"; then
     dirname "$on_path"
     exit
 fi
-if [ ! -e "$prefix/.ready" ]; then
-    for tool in apt-get dpkg-deb flock; do
-        command -v $tool >/dev/null || die "no genhtml of version 2 on PATH, and no $tool to bring it"
-    done
-    mkdir -p "$cache"
-    exec 9>"$cache/lcov2.lock"
-    flock 9
-    if [ ! -e "$prefix/.ready" ]; then # else another run brought it while this one waited
-        temp=$(mktemp -d "$cache/lcov2.XXXXXX")
-        trap 'rm -rf "$temp"' EXIT
-        trap 'exit 1' HUP INT TERM
-        download "$temp"
-        mkdir "$temp/prefix"
-        for package in "$temp"/cache/archives/*.deb; do
-            dpkg-deb --extract "$package" "$temp/prefix"
-        done
-        write_commands "$temp/prefix"
-        rm -rf "$prefix"
-        mv "$temp/prefix" "$prefix"
-        usable "$prefix/bin" || die "the unpacked genhtml does not run: $prefix/bin/genhtml --version tells why"
-        touch "$prefix/.ready"
-    fi
-    exec 9>&-
-fi
+debian_bring "$prefix" "no genhtml of version 2 on PATH"
 echo "$prefix/bin"
