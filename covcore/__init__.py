@@ -21,7 +21,7 @@ __all__ = ["CovcoreError", "current", "restart", "start", "stop"]
 __version__ = "0.1.0"
 
 
-def start(**settings: object) -> Session:
+def start(**settings: object) -> "Session":
     """Begin to measure this process, until stop() or its end.
 
     settings: keys of `[tool.covcore]` (source, include, omit, data, context, append); they win over the file
@@ -50,7 +50,7 @@ def restart() -> None:
     current().restart()
 
 
-def current() -> Session:
+def current() -> "Session":
     """The session under way in this process.  Raises CovcoreError if there is none."""
     from covcore.errors import CovcoreError
     from covcore.measure.session import current

@@ -32,17 +32,17 @@ class Parser(ArgumentParser):
     tried out, and that imports 20 ms worth of colours on 3.14.
     """
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: "Any") -> None:
         super().__init__(add_help=False, **settings)
         self.positionals = self.add_argument_group("positional arguments")
         self.options = self.add_argument_group("options")
         self.add_argument("-h", "--help", action="help", help="show this help message and exit")
 
-    def add_argument(self, *names: str, **settings: Any) -> Action:
+    def add_argument(self, *names: str, **settings: "Any") -> Action:
         group = self.options if names[0].startswith("-") else self.positionals
         return group.add_argument(*names, **settings)
 
-    def error(self, message: str) -> NoReturn:
+    def error(self, message: str) -> "NoReturn":
         raise CovcoreError(f"{message}: `{self.prog} --help` has examples")
 
 
@@ -51,7 +51,7 @@ class Only:
 
     parser: Parser
 
-    def add_parser(self, name: str, *, help: str, **settings: Any) -> Parser:
+    def add_parser(self, name: str, *, help: str, **settings: "Any") -> Parser:
         self.parser = Parser(prog=f"covcore {name}", **settings)
         return self.parser
 
@@ -66,7 +66,7 @@ class SplitList(Action):
         setattr(namespace, self.dest, given[self.dest])
 
 
-def command(arguments: Sequence[str]) -> int:
+def command(arguments: "Sequence[str]") -> int:
     """Run a command.
 
     arguments: the command's name and what follows it
@@ -117,7 +117,9 @@ def _help(options: Namespace) -> int:
     return 0
 
 
-def _add_command(commands: Subparsers, name: str, help: str, text: str, function: Callable[[Namespace], int]) -> Parser:
+def _add_command(
+    commands: "Subparsers", name: str, help: str, text: str, function: "Callable[[Namespace], int]"
+) -> Parser:
     """text: a paragraph, and examples"""
     description = help[0].upper() + help[1:] + "."
     parser = commands.add_parser(
@@ -134,7 +136,7 @@ def _add_data(parser: Parser) -> None:
 # ---- run
 
 
-def _add_run(commands: Subparsers) -> None:
+def _add_run(commands: "Subparsers") -> None:
     parser = _add_command(
         commands,
         "run",
@@ -166,7 +168,7 @@ def _run(options: Namespace) -> int:
 # ---- report
 
 
-def _add_report(commands: Subparsers) -> None:
+def _add_report(commands: "Subparsers") -> None:
     parser = _add_command(
         commands,
         "report",
@@ -245,7 +247,7 @@ def _report(options: Namespace) -> int:
 # ---- html
 
 
-def _add_html(commands: Subparsers) -> None:
+def _add_html(commands: "Subparsers") -> None:
     parser = _add_command(
         commands,
         "html",
@@ -285,7 +287,7 @@ def _html(options: Namespace) -> int:
 
 
 def _add_file_command(
-    commands: Subparsers, name: str, help: str, text: str, function: Callable[[Namespace], int]
+    commands: "Subparsers", name: str, help: str, text: str, function: "Callable[[Namespace], int]"
 ) -> Parser:
     """A report that is written to a file."""
     parser = _add_command(commands, name, help, text, function)
@@ -302,7 +304,7 @@ def _add_file_command(
     return parser
 
 
-def _add_json(commands: Subparsers) -> None:
+def _add_json(commands: "Subparsers") -> None:
     parser = _add_file_command(
         commands,
         "json",
@@ -330,7 +332,7 @@ def _json(options: Namespace) -> int:
     return json_command(options)
 
 
-def _add_xml(commands: Subparsers) -> None:
+def _add_xml(commands: "Subparsers") -> None:
     _add_file_command(
         commands,
         "xml",
@@ -353,7 +355,7 @@ def _xml(options: Namespace) -> int:
     return xml_command(options)
 
 
-def _add_lcov(commands: Subparsers) -> None:
+def _add_lcov(commands: "Subparsers") -> None:
     _add_file_command(
         commands,
         "lcov",
@@ -379,7 +381,7 @@ def _lcov(options: Namespace) -> int:
 # ---- tests
 
 
-def _add_tests(commands: Subparsers) -> None:
+def _add_tests(commands: "Subparsers") -> None:
     parser = _add_command(
         commands,
         "tests",
@@ -409,7 +411,7 @@ def _tests(options: Namespace) -> int:
 # ---- combine, export, import
 
 
-def _add_combine(commands: Subparsers) -> None:
+def _add_combine(commands: "Subparsers") -> None:
     parser = _add_command(
         commands,
         "combine",
@@ -439,7 +441,7 @@ def _combine(options: Namespace) -> int:
     return combine_command(options)
 
 
-def _add_export(commands: Subparsers) -> None:
+def _add_export(commands: "Subparsers") -> None:
     parser = _add_command(
         commands,
         "export",
@@ -472,7 +474,7 @@ def _export(options: Namespace) -> int:
     return export_command(options)
 
 
-def _add_import(commands: Subparsers) -> None:
+def _add_import(commands: "Subparsers") -> None:
     parser = _add_command(
         commands,
         "import",
@@ -501,7 +503,7 @@ def _import(options: Namespace) -> int:
 # ---- erase, debug
 
 
-def _add_erase(commands: Subparsers) -> None:
+def _add_erase(commands: "Subparsers") -> None:
     parser = _add_command(
         commands,
         "erase",
@@ -522,7 +524,7 @@ def _erase(options: Namespace) -> int:
     return erase_command(options)
 
 
-def _add_debug(commands: Subparsers) -> None:
+def _add_debug(commands: "Subparsers") -> None:
     parser = _add_command(
         commands,
         "debug",

@@ -45,37 +45,37 @@ class Settings:
     remarks: what is to be said of the file, as ("warning" or "note", text)
     """
 
-    source: Sequence[str] = ()
-    include: Sequence[str] = ()
-    omit: Sequence[str] = ()
+    source: "Sequence[str]" = ()
+    include: "Sequence[str]" = ()
+    omit: "Sequence[str]" = ()
     data = ".covcore"
     context = ""
     append = False
     subprocess = True
     dynamic_contexts = "test"
-    report_include: Sequence[str] = ()
-    report_omit: Sequence[str] = ()
-    exclude_lines: Sequence[str] | None = None
-    exclude_also: Sequence[str] = ()
-    partial_branches: Sequence[str] | None = None
-    partial_also: Sequence[str] = ()
+    report_include: "Sequence[str]" = ()
+    report_omit: "Sequence[str]" = ()
+    exclude_lines: "Sequence[str] | None" = None
+    exclude_also: "Sequence[str]" = ()
+    partial_branches: "Sequence[str] | None" = None
+    partial_also: "Sequence[str]" = ()
     show_missing = False
     skip_covered = False
     skip_empty = False
     sort = "name"
     precision = 0
     format = "text"
-    fail_under: float | Mapping[str, float] | None = None
-    paths: Mapping[str, Sequence[str]] = {}
+    fail_under: "float | Mapping[str, float] | None" = None
+    paths: "Mapping[str, Sequence[str]]" = {}  # noqa: RUF012, it is a Mapping
 
-    def __init__(self, folder: str, values: Mapping[str, object] | None = None) -> None:
+    def __init__(self, folder: str, values: "Mapping[str, object] | None" = None) -> None:
         self.folder = folder
         self.file = ""
         self.origins: dict[str, str] = {}
         self.remarks: list[tuple[str, str]] = []
         self.update(values or {})
 
-    def update(self, values: Mapping[str, object], origin: str = "command line") -> None:
+    def update(self, values: "Mapping[str, object]", origin: str = "command line") -> None:
         """Take over checked values.
 
         origin: where they come from
@@ -193,7 +193,7 @@ def _content(path: str) -> bytes | None:
         return None
 
 
-def check_values(place: str, values: Mapping[str, object]) -> dict[str, object]:
+def check_values(place: str, values: "Mapping[str, object]") -> dict[str, object]:
     """Check settings that a user has written.
 
     place: where they stand, for messages
@@ -258,14 +258,14 @@ def _expressions(value: object) -> list[str]:
         for text in found:
             try:
                 re.compile(text, re.MULTILINE)
-            except (re.PatternError, OverflowError, RecursionError) as error:
+            except (re.error, OverflowError, RecursionError) as error:
                 raise CovcoreError(f"{text!r} is not a regular expression: {error}") from None
     if not all(found):
         raise ValueError
     return found
 
 
-def _one_of(choices: Sequence[str]) -> Callable[[object], str]:
+def _one_of(choices: "Sequence[str]") -> "Callable[[object], str]":
     def check(value: object) -> str:
         if value not in choices:
             raise ValueError
@@ -317,7 +317,7 @@ def path_table(value: object) -> dict[str, list[str]]:
     return table
 
 
-KEYS: dict[str, tuple[Callable[[object], object], str]] = {
+KEYS: "dict[str, tuple[Callable[[object], object], str]]" = {
     "source": (_texts, "a list of folders or module names"),
     "include": (_texts, "a list of file name patterns"),
     "omit": (_texts, "a list of file name patterns"),

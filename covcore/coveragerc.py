@@ -15,7 +15,8 @@ from covcore.errors import CovcoreError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import TypeIs
+
+    from typing_extensions import TypeIs
 
     from covcore.config import Settings
 
@@ -64,7 +65,7 @@ FLAGS = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": Fal
 VARIABLE = re.compile(r"\$(?:(?P<escaped>\$)|(?P<bare>\w+)|\{(?P<name>\w+)(?:(?P<strict>\?)|-(?P<default>[^}]*))?\})")
 
 
-def take(settings: Settings, path: str, text: bytes, *, is_whole: bool) -> bool:
+def take(settings: "Settings", path: str, text: bytes, *, is_whole: bool) -> bool:
     """Take over what a file says.
 
     settings: get the values, and remarks about those that cannot be used
@@ -88,7 +89,7 @@ def take(settings: Settings, path: str, text: bytes, *, is_whole: bool) -> bool:
     return True
 
 
-def _ini_sections(text: str, is_whole: bool) -> Sections:
+def _ini_sections(text: str, is_whole: bool) -> "Sections":
     parser = ConfigParser(interpolation=None)
     parser.read_string(text)
     sections: Sections = {}
@@ -99,7 +100,7 @@ def _ini_sections(text: str, is_whole: bool) -> Sections:
     return sections
 
 
-def _toml_sections(text: str, is_whole: bool) -> Sections:
+def _toml_sections(text: str, is_whole: bool) -> "Sections":
     import tomllib
 
     whole = tomllib.loads(text)
@@ -117,14 +118,14 @@ def _toml_sections(text: str, is_whole: bool) -> Sections:
 class _Taking:
     """Taking over one file."""
 
-    def __init__(self, settings: Settings, path: str) -> None:
+    def __init__(self, settings: "Settings", path: str) -> None:
         self.settings = settings
         self.path = path
         self.values: dict[str, object] = {}  # by our keys
         self.places: dict[str, str] = {}  # where they stand, by our keys
         self.unused: dict[str, list[str]] = {}  # header -> options
 
-    def take(self, sections: Sections) -> None:
+    def take(self, sections: "Sections") -> None:
         for section, (header, options) in sections.items():
             if section == "paths":
                 self._take_paths(header, options)
@@ -144,7 +145,7 @@ class _Taking:
             names = "; ".join(f"{header} {', '.join(options)}".rstrip() for header, options in self.unused.items())
             self.settings.remarks.append(("note", f"{self.path}: covcore does without {names}"))
 
-    def _take_paths(self, header: str, options: Mapping[str, object]) -> None:
+    def _take_paths(self, header: str, options: "Mapping[str, object]") -> None:
         """Take over what folders are called elsewhere; the first of each is the one here, as with us."""
         table = {}
         for name, raw in options.items():
@@ -228,7 +229,7 @@ def _converted(value: object, kind: str) -> object:
     return value
 
 
-def _is_texts(value: object) -> TypeIs[list[str]]:
+def _is_texts(value: object) -> "TypeIs[list[str]]":
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
@@ -239,7 +240,7 @@ def _pattern(text: str) -> str:
     return f"**/{text}"
 
 
-def _substituted(value: object, variables: Mapping[str, str]) -> object:
+def _substituted(value: object, variables: "Mapping[str, str]") -> object:
     """Replace `$NAME`, `${NAME}`, `${NAME-default}`, `${NAME?}` and `$$` in a text or a list of texts.
 
     Raises ValueError: `${NAME?}` where there is no such variable.

@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_listener: Callable[[str, str], object] | None = None  # takes what is said, in place of standard error
+_listener: "Callable[[str, str], object] | None" = None  # takes what is said, in place of standard error
 
 
 class CovcoreError(Exception):
@@ -27,7 +27,7 @@ def say(kind: str, text: object) -> None:
     stream = sys.__stderr__  # the process's, where a program may have put one of its own in sys.stderr
     try:
         print(f"covcore: {kind}: {printable(str(text))}", file=stream, flush=True)
-    except OSError, ValueError:
+    except (OSError, ValueError):
         return  # it is closed
 
 
@@ -36,7 +36,7 @@ class diverted:
 
     __slots__ = ("function", "outer")
 
-    def __init__(self, function: Callable[[str, str], object]) -> None:
+    def __init__(self, function: "Callable[[str, str], object]") -> None:
         self.function = function
 
     def __enter__(self) -> None:
@@ -56,7 +56,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: "Iterable[str]") -> str:
     """Name the nearest of the known words, if any is near, to continue a message: ": did you mean --source?"."""
     from difflib import get_close_matches
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     type Pattern = tuple[str, ...]  # the parts of an absolute path, "" first, or "**" first
 
 
-def compile_pattern(pattern: str, folder: str) -> Pattern:
+def compile_pattern(pattern: str, folder: str) -> "Pattern":
     """Prepare a pattern.
 
     folder: the absolute path that it is relative to
@@ -34,13 +34,13 @@ def compile_pattern(pattern: str, folder: str) -> Pattern:
     return tuple(parts)
 
 
-def matches(path: str, patterns: Iterable[Pattern]) -> bool:
+def matches(path: str, patterns: "Iterable[Pattern]") -> bool:
     """Whether any of the patterns matches this absolute path, or a folder that it is in."""
     parts = path.split("/")
     return any(_match(pattern, parts, 0, 0) for pattern in patterns)
 
 
-def _match(pattern: Pattern, parts: Sequence[str], i: int, j: int) -> bool:
+def _match(pattern: "Pattern", parts: "Sequence[str]", i: int, j: int) -> bool:
     """Whether pattern[i:] matches a beginning of parts[j:]."""
     while i < len(pattern):
         if pattern[i] == "**":

@@ -25,13 +25,13 @@ class Option:
 
     def __init__(
         self,
-        names: Sequence[str],
+        names: "Sequence[str]",
         key: str,
         value: str,
         help: str,
         *,
         constant: bool = True,
-        choices: Sequence[str] = (),
+        choices: "Sequence[str]" = (),
         is_list: bool = False,
     ) -> None:
         self.names = names
@@ -94,7 +94,7 @@ class Command:
         self.help = False
 
 
-def parse(line: Sequence[str]) -> Command:
+def parse(line: "Sequence[str]") -> Command:
     """Understand what stands behind `covcore run`.
 
     Raises CovcoreError: an unknown option, or one without its value.

@@ -1,5 +1,7 @@
 """Recordings made by hand, byte for byte as src/recording_format.h has them, and programs to take shapes from."""
 
+from __future__ import annotations
+
 import os
 import struct
 import zlib

@@ -140,7 +140,7 @@ class Recorder:
             monitoring.register_callback(self.TOOL, events.PY_RESUME, self._begin)
             monitoring.set_events(self.TOOL, begins | events.LINE | events.BRANCH_LEFT | events.BRANCH_RIGHT)
             program()
-        except Exception, SystemExit:
+        except (Exception, SystemExit):
             pass
         finally:
             monitoring.set_events(self.TOOL, 0)

@@ -70,7 +70,7 @@ class Python:
     """The least that a Python callback can do."""
 
     def __init__(self) -> None:
-        monitoring = sys.monitoring
+        monitoring: Any = sys.monitoring
         self.tool = 3
         seen: set[tuple[int, ...]] = set()
         self.arcs = seen

@@ -8,6 +8,8 @@ code it makes, by some 10 %, so this should differ between runs.  Each function 
 line that never runs.
 """
 
+from __future__ import annotations
+
 import json
 import sys
 import time

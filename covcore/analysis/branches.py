@@ -17,6 +17,8 @@ A function or class with its body on the header's line has two next lines, too, 
 statement, when it is defined, and the way out of it, when it runs.
 """
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet

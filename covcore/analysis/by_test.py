@@ -46,7 +46,7 @@ def _parsed(text: str) -> ast.Module | None:
     try:
         with warnings.catch_warnings(action="ignore"):
             return ast.parse(text)
-    except SyntaxError, ValueError, RecursionError, MemoryError:
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
 

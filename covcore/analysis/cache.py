@@ -59,7 +59,7 @@ class Cache:
             return None
         try:
             return decode(encoded)
-        except ValueError, TypeError, KeyError, IndexError, RecursionError:
+        except (ValueError, TypeError, KeyError, IndexError, RecursionError):
             return None
 
     def put(self, path: str, key: str, encoded: bytes) -> None:

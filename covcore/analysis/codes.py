@@ -1,5 +1,7 @@
 """The code objects of one file: those that ran, as recorded, and those that never did, compiled here."""
 
+from __future__ import annotations
+
 import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -7,6 +7,8 @@ header of a clause (`if`, `else`, `except`, `case`, …) excludes the clause, a 
 no branch; a branch from a line that matches a partial rule is never missed.
 """
 
+from __future__ import annotations
+
 import ast
 import re
 from bisect import bisect_left

@@ -1,5 +1,7 @@
 """Sums and percentages: of a file, of all files, of whatever is counted alike."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 

@@ -4,6 +4,8 @@ A database holds the hashes of sources, not their texts.  A text counts only if 
 does not matter where in the history it was found.
 """
 
+from __future__ import annotations
+
 import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,7 +51,7 @@ def former_texts(wanted: Mapping[str, bytes], before: int) -> dict[str, Source]:
                     if text and wanted[path] in (text.hash, UNKNOWN_HASH):
                         found[path] = text
                         break
-    except OSError, subprocess.SubprocessError, ValueError:
+    except (OSError, subprocess.SubprocessError, ValueError):
         pass  # no git, no repository, or a damaged one: what was found until then is good
     return found
 

@@ -11,6 +11,8 @@ gives it the position of an expression.  Of which one, depends on what the expre
 So sites are told apart by position, and by order where several share one.  Constants leave no site.
 """
 
+from __future__ import annotations
+
 import ast
 from bisect import bisect_left
 from collections.abc import Sequence

@@ -6,6 +6,8 @@ that knew the text.  Where the database has no hash of a file (it was in an arch
 the configuration names under `source` and `paths`, the standard library and the installed packages.
 """
 
+from __future__ import annotations
+
 import os
 import sysconfig
 

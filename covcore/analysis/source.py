@@ -81,7 +81,7 @@ def _zip_member(path: str) -> bytes | None:
         return None
     try:
         return zipimport.zipimporter(archive).get_data(path)
-    except zipimport.ZipImportError, OSError:
+    except (zipimport.ZipImportError, OSError):
         return None
 
 

@@ -6,6 +6,7 @@ forked have all that they work on.
 
 import os
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -26,7 +27,7 @@ def spread[Job](work: Callable[[Job], bytes], jobs: Sequence[Job], n_workers: in
     Raises:
         Whatever `work` raises; KeyboardInterrupt.  No child outlives the call.
     """
-    n_workers = min(n_workers or os.process_cpu_count() or 1, len(jobs))
+    n_workers = min(n_workers or _cores(), len(jobs))
     if n_workers < 2 or threading.active_count() > 1 or not hasattr(os, "fork"):
         return [work(job) for job in jobs]
     children: list[_Child] = []
@@ -40,6 +41,13 @@ def spread[Job](work: Callable[[Job], bytes], jobs: Sequence[Job], n_workers: in
         for child in children:
             child.end()
     return [shares[number % n_workers][number // n_workers] for number in range(len(jobs))]
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    if sys.version_info < (3, 13):
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return os.process_cpu_count() or 1
 
 
 class _Child:

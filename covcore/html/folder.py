@@ -221,7 +221,7 @@ class _Folder:
             with open(os.path.join(self._folder, STATUS), encoding="utf-8") as file:
                 pages = json.load(file)["pages"]
                 return {page: key for page, key in pages.items() if _PAGE.fullmatch(page) and isinstance(key, str)}
-        except OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return {}
 
     def _remove_old(self) -> None:

@@ -6,6 +6,8 @@ element, and what is plain text to the reader has none.
 All text of the source passes `escaped`.
 """
 
+from __future__ import annotations
+
 import html
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache

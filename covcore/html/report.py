@@ -93,7 +93,7 @@ class Report:
             hits = self._database.hits_of(entry.path)[1] if self._numbers else []
             found = ran_by(parsed, self.results[entry.path], hits, self._numbers, self._rules, self._optimize)
             return page(parsed, self.results[entry.path], found, self.changes.get(entry.path))
-        except source.UnusableSource, SyntaxError, IndexError, ValueError:
+        except (source.UnusableSource, SyntaxError, IndexError, ValueError):
             raise CovcoreError(f"{plain_name(entry.path)} has changed in this moment: try again") from None
 
     def reopen(self) -> None:

@@ -54,9 +54,14 @@ def _begin(values: dict[str, str | list[str]]) -> None:
 
 
 def _is_subinterpreter() -> bool:
-    from _interpreters import get_current, get_main
+    if sys.version_info < (3, 13):
+        import _xxsubinterpreters  # type: ignore[import-not-found]
 
-    return bool(get_current()[0] != get_main()[0])
+        return bool(_xxsubinterpreters.get_current() != _xxsubinterpreters.get_main())
+    else:
+        from _interpreters import get_current, get_main
+
+        return bool(get_current()[0] != get_main()[0])
 
 
 def _begin_in_interpreter(values: dict[str, str | list[str]]) -> None:
@@ -70,7 +75,7 @@ def _begin_in_interpreter(values: dict[str, str | list[str]]) -> None:
     _session(values, "interpreter")
 
 
-def _session(values: dict[str, str | list[str]], command: str = "child") -> Session:
+def _session(values: dict[str, str | list[str]], command: str = "child") -> "Session":
     from covcore.config import Settings
     from covcore.measure.session import ChildSession
 

@@ -24,11 +24,11 @@ UNKNOWN = "-" * 16  # as long as a place in a recording
 FROM = " from="  # begins what differs from process to process
 LAST = -(10**9)  # exit priority, of multiprocessing
 
-_watched: Session | None = None
+_watched: "Session | None" = None
 _is_hooked = False
 
 
-def announce(session: Session) -> None:
+def announce(session: "Session") -> None:
     """Have the processes that this one starts from now on measured into the session's run, if its settings say so.
 
     What the environment holds already is another run's, whose process this is: it is put back by withdraw().
@@ -45,7 +45,7 @@ def announce(session: Session) -> None:
     show(session)
 
 
-def withdraw(session: Session) -> None:
+def withdraw(session: "Session") -> None:
     """Take back what announce() did, where the program has not changed it."""
     global _watched
     if _watched is not session:
@@ -55,7 +55,7 @@ def withdraw(session: Session) -> None:
         os.environ[VARIABLE] = session.outer_run
 
 
-def show(session: Session) -> None:
+def show(session: "Session") -> None:
     """Say in the environment what started interpreters are to know."""
     os.environ[VARIABLE] = session.variable = encode(session)
     # An audit hook makes id() and sys._getframe() 15 ns slower, so there is none while nothing can be started.
@@ -63,7 +63,7 @@ def show(session: Session) -> None:
         session.tracer.watch()
 
 
-def hide(session: Session) -> bool:
+def hide(session: "Session") -> bool:
     """Take back what show() did.  Returns False, and does nothing, if the program has changed it."""
     if not session.variable or os.environ.get(VARIABLE) != session.variable:
         return False
@@ -91,7 +91,7 @@ def _in_forked_child() -> None:
             return  # its parent misses it
 
 
-def _begin_in_forked_child(session: Session) -> None:
+def _begin_in_forked_child(session: "Session") -> None:
     """Go on measuring.
 
     Each page of memory that a child writes, be it a count of references, is copied, and each page of code that it runs
@@ -109,7 +109,7 @@ def _begin_in_forked_child(session: Session) -> None:
         util.register_after_fork(session, _in_child_of_multiprocessing)
 
 
-def _in_child_of_multiprocessing(session: Session) -> None:
+def _in_child_of_multiprocessing(session: "Session") -> None:
     """Have it put its end mark once all its other finalizers have run.
 
     It may be the fork server's, which began for another test than that which wants a process now.
@@ -128,7 +128,7 @@ def _in_child_of_multiprocessing(session: Session) -> None:
 # ---- the variable's value: words, of printable ASCII
 
 
-def encode(session: Session) -> str:
+def encode(session: "Session") -> str:
     """What a started interpreter is to know."""
     settings = session.settings
     pairs = [
@@ -146,12 +146,12 @@ def encode(session: Session) -> str:
     return " ".join([FORMAT, *(f"{key}={quote(value)}" for key, value in pairs if value)]) + _end(session)
 
 
-def _end(session: Session) -> str:
+def _end(session: "Session") -> str:
     """The end of the value: this process's recording, and its place there, which children_mark() of src/children.c fills in."""
     return f"{FROM}{session.tracer.path.rpartition('/')[2]} at={UNKNOWN}"
 
 
-def decode(text: str) -> Iterator[tuple[str, str]]:
+def decode(text: str) -> "Iterator[tuple[str, str]]":
     """The pairs of a value; none if it is not of our format."""
     version, *words = text.split(" ")
     if version == FORMAT:

@@ -47,7 +47,7 @@ class Filter:
     on_subprocess: called when the module subprocess is met
     """
 
-    def __init__(self, settings: Settings, main: str = "") -> None:
+    def __init__(self, settings: "Settings", main: str = "") -> None:
         """main: the absolute path of the script that is run, if one is: a script may be called anything"""
         self.folder = settings.folder
         self.main = main
@@ -157,7 +157,7 @@ class Filter:
 
     # ---- at the start
 
-    def _compile(self, text: str) -> Pattern:
+    def _compile(self, text: str) -> "Pattern":
         pattern = compile_pattern(text, self.folder)
         return pattern if pattern[0] else tuple(self.canonical("/".join(pattern)).split("/"))
 
@@ -207,7 +207,7 @@ def _is_in(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder if folder == "/" else folder + "/")
 
 
-def _aliases(folder: str, sources: Sequence[str]) -> list[tuple[str, str]]:
+def _aliases(folder: str, sources: "Sequence[str]") -> list[tuple[str, str]]:
     """Folders that are reached through symbolic links, and where they really are: each pair with "/" at its ends."""
     aliases: dict[str, str] = {}
     for path in (os.environ.get("PWD", ""), *sources, *sys.path):
@@ -219,7 +219,7 @@ def _aliases(folder: str, sources: Sequence[str]) -> list[tuple[str, str]]:
     return sorted(aliases.items(), key=lambda pair: -len(pair[0]))
 
 
-def _importable(name: str, path: Sequence[str] | None = None) -> list[str]:
+def _importable(name: str, path: "Sequence[str] | None" = None) -> list[str]:
     """The folders, or the one file, that an import of a module would read, found without importing anything.
 
     path: where to look for it; default: as the import system does
@@ -239,7 +239,7 @@ def _importable(name: str, path: Sequence[str] | None = None) -> list[str]:
     return list(path or ()) or ([origin] if origin.endswith(".py") else [])
 
 
-def _find_spec(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
+def _find_spec(name: str, path: "Sequence[str] | None") -> "ModuleSpec | None":
     for finder in sys.meta_path:
         try:
             spec: ModuleSpec | None = finder.find_spec(name, path)

@@ -32,7 +32,7 @@ def context_of(recording: str, place: str = "") -> Context:
     try:
         at = int(place, 16) if place.isalnum() else _newest(recording)
         return _context(recording, at >> 32, at & 0xFFFFFFFF) if at else NO_CONTEXT
-    except OSError, ValueError:
+    except (OSError, ValueError):
         return NO_CONTEXT  # it is gone, and its process with it; or no recording
 
 

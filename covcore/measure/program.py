@@ -37,7 +37,7 @@ class Program:
 
     __slots__ = ("argument", "arguments", "function", "main", "needs_runpy", "path", "place")
 
-    def __init__(self, command: Command) -> None:
+    def __init__(self, command: "Command") -> None:
         """Look for the program.  Raises Missing if it is a script that cannot be opened."""
         self.path = ""
         self.place: str | None = ""  # for sys.path[0]
@@ -118,10 +118,10 @@ def dedent(source: str) -> str:
 
 # The module whose frame started us.  The interpreter goes on using its dictionary, of which it holds no reference, once
 # a script has ended.
-_former_main: ModuleType | None = None
+_former_main: "ModuleType | None" = None
 
 
-def _fresh_main() -> ModuleType:
+def _fresh_main() -> "ModuleType":
     """`__main__` as the interpreter makes it."""
     module = type(sys)("__main__")
     module.__loader__ = _frozen_importlib.BuiltinImporter
@@ -136,7 +136,7 @@ def _working_folder() -> str | None:
         return None
 
 
-def _own_place(main: ModuleType) -> str | None:
+def _own_place(main: "ModuleType") -> str | None:
     """What the interpreter put in sys.path[0] for covcore's sake."""
     if sys.flags.safe_path:
         return None

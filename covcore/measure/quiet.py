@@ -17,7 +17,7 @@ class quiet:
     known: names of the modules to keep; default: those that are there at the beginning
     """
 
-    def __init__(self, known: Collection[str] | None = None) -> None:
+    def __init__(self, known: "Collection[str] | None" = None) -> None:
         self.known = known
 
     def __enter__(self) -> None:
@@ -63,7 +63,7 @@ class undisturbed:
 
     __slots__ = ("found", "hidden", "known", "limit", "machinery", "standard")
 
-    def __init__(self, standard: Iterable[str]) -> None:
+    def __init__(self, standard: "Iterable[str]") -> None:
         """standard: the folders of the standard library, each with "/" at its end"""
         self.standard = tuple(standard)
         path = [entry for entry in sys.path if isinstance(entry, str) and f"{entry}/".startswith(self.standard)]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 USAGE = "name a script, -m MODULE, -c CODE or - (standard input) to run; `covcore run --help` has examples"
 
 
-def run(line: Sequence[str]) -> int:
+def run(line: "Sequence[str]") -> int:
     """Measure a program.
 
     line: what follows `covcore run`
@@ -52,7 +52,7 @@ def run(line: Sequence[str]) -> int:
 class ProgramSession(Session):
     """A session that is over when its program is."""
 
-    def __init__(self, settings: Settings, line: Sequence[str], program: Program) -> None:
+    def __init__(self, settings: "Settings", line: "Sequence[str]", program: Program) -> None:
         super().__init__(settings, line, "run", program.path)
         self.program = program
         if program.place is not None and sys.path and sys.path[0] == program.place:

@@ -24,15 +24,15 @@ IMPATIENT = 1e-5
 
 _getpid = os.getpid  # programs mock such things
 
-_current: Session | None = None
+_current: "Session | None" = None
 
 
-def current() -> Session | None:
+def current() -> "Session | None":
     """The session under way in this process, if there is one."""
     return _current
 
 
-def begin(values: Mapping[str, object]) -> Session:
+def begin(values: "Mapping[str, object]") -> "Session":
     """Start a session on behalf of a running program: see covcore.start."""
     from covcore.config import check_values
 
@@ -63,7 +63,7 @@ class Session:
     place: what stands first on the program's sys.path, and subinterpreters do not know of: we came in between; else ""
     """
 
-    def __init__(self, settings: Settings, line: Sequence[str], command: str, main: str = "") -> None:
+    def __init__(self, settings: "Settings", line: "Sequence[str]", command: str, main: str = "") -> None:
         """Prepare; nothing is written yet.
 
         line: the program and its arguments, to be kept with the data
@@ -193,7 +193,7 @@ class Session:
         """Say in one line what is not as it should be."""
         say("warning", text)
 
-    def context(self, label: str, phase: str = "") -> Context:
+    def context(self, label: str, phase: str = "") -> "Context":
         """A context manager: what runs inside is kept under this label, and what runs after it under none."""
         return Context(self, label, phase)
 
@@ -294,7 +294,7 @@ class Session:
 class ChildSession(Session):
     """That of an interpreter which a measured process has started: it leaves its recording, and says nothing."""
 
-    def __init__(self, settings: Settings, line: Sequence[str], main: str, command: str = "child") -> None:
+    def __init__(self, settings: "Settings", line: "Sequence[str]", main: str, command: str = "child") -> None:
         super().__init__(settings, line, command, main)
 
     def check_data(self) -> None:

@@ -5,6 +5,8 @@ All are read before anything is written, nothing is written but a file that take
 input goes before that is on the disk and has been read back.  So whatever ends this process, calling it again ends well.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 

@@ -6,6 +6,8 @@ say, is not looked at.  What is too large for that SQLite opens itself, by its n
 to a name; then what it has opened has to be that file.
 """
 
+from __future__ import annotations
+
 import _sqlite3 as sqlite3  # the sqlite3 package adds adapters of dates that take longer to import than all of this
 import os
 import stat

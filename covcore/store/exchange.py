@@ -5,6 +5,8 @@ current folder have relative paths in it, so that whoever takes it in, on anothe
 A data file of coverage.py can be written and taken in as well: plugin/covcore_coverage does that, where it is installed.
 """
 
+from __future__ import annotations
+
 import os
 
 from covcore.errors import CovcoreError, say

@@ -6,6 +6,8 @@ was killed before it removed what it had published.  For the same reason the dat
 replaced while there were recordings of theirs (Database.replaced): those are dropped, and replace nothing.
 """
 
+from __future__ import annotations
+
 import os
 
 from covcore.store.notes import describe_lost, find_notes
@@ -105,7 +107,7 @@ class Gathering:
         for one in ones:
             try:
                 recording = self._read[one.name] = one.read()
-            except OSError, ValueError:
+            except (OSError, ValueError):
                 continue  # said when it is added
             if recording["settings"]:
                 return dict(recording["settings"]).get("append", "0") != "0"

@@ -4,6 +4,8 @@ Nothing is believed of a name, no link is followed and nothing but a regular fil
 the folder must not make us wait for a FIFO, or read and write elsewhere.
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import stat
@@ -173,7 +175,7 @@ def looks_like_segment(path: str) -> bool:
 def looks_like_database(path: str) -> bool:
     try:
         check_bytes(read_file(path, HEADER_BYTES), any_version=True)
-    except BadData, OSError:
+    except (BadData, OSError):
         return False
     return True
 

@@ -1,5 +1,7 @@
 """Writing past RLIMIT_FSIZE fails, and sends SIGXFSZ, which by its default action ends the process."""
 
+from __future__ import annotations
+
 # The module signal first makes enumerations, which takes longer than to publish a small run.
 import _signal as signal  # type: ignore[import-not-found]
 

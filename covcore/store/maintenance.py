@@ -1,5 +1,7 @@
 """The commands `covcore erase` and `covcore debug`."""
 
+from __future__ import annotations
+
 import _sqlite3
 import os
 import platform

@@ -9,6 +9,8 @@ separator and `**` for any; a pattern that begins with `*` matches below any fol
 Windows: there "/" and "\\" are the same, and so are capital and small letters.
 """
 
+from __future__ import annotations
+
 import os
 import re
 

@@ -14,6 +14,8 @@ A child of which there is no note by itself has left no record: it was killed be
 The note comes before the child's recording, so that one that dies in between is known to have been there.
 """
 
+from __future__ import annotations
+
 import os
 import time
 
@@ -179,7 +181,7 @@ def find_notes(
                     owner = owners.get(stem) or owner_by_name(stem)
                     is_over = over[stem] if stem in over else not is_running(owner)
                     found.append(Notes(f"{folder}/{name}", owner, over=is_over, wait=owner["run_id"] in runs))
-            except OSError, ValueError:
+            except (OSError, ValueError):
                 continue  # not ours
     return found
 

@@ -1,5 +1,7 @@
 """The processes of a run: who they are, whether they still run, how they ended."""
 
+from __future__ import annotations
+
 import os
 
 TYPE_CHECKING = False
@@ -122,7 +124,7 @@ def _exists(pid: int) -> bool:
         os.kill(pid, 0)
     except PermissionError:
         return True
-    except OSError, OverflowError:
+    except (OSError, OverflowError):
         return False
     return True
 

@@ -4,6 +4,8 @@ Whatever kills the publisher, there is the old database or the new one, and no r
 the disk.  What a killed publisher leaves, the next one removes or does again.
 """
 
+from __future__ import annotations
+
 import _sqlite3 as sqlite3
 import errno
 import fcntl

@@ -3,6 +3,8 @@
 A recording is a row of segment files STEM.0, STEM.1, ... (src/recording.h).  Other names in the folder are none of it.
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import stat
@@ -117,7 +119,7 @@ def is_held(path: str) -> bool:
         return False
     try:
         os.lockf(descriptor, os.F_TEST, 0)
-    except PermissionError, BlockingIOError:
+    except (PermissionError, BlockingIOError):
         return True
     except OSError:
         return False  # no locks here

@@ -104,7 +104,7 @@ FROM pattern JOIN code ON code.id = pattern.code JOIN file ON file.id = code.fil
 )
 
 
-def create(connection: Connection) -> None:
+def create(connection: "Connection") -> None:
     """Make the tables and views in an empty database; the indexes come once the rows are in (create_indexes)."""
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
@@ -112,6 +112,6 @@ def create(connection: Connection) -> None:
         connection.execute(statement)
 
 
-def create_indexes(connection: Connection) -> None:
+def create_indexes(connection: "Connection") -> None:
     for statement in INDEXES:
         connection.execute(statement)

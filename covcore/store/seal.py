@@ -4,6 +4,8 @@ It stands in the file itself, in table `meta`: CRC-32 of the file with zeros in 
 making up data; it is there so that what the disk or a download has changed is never taken for what was measured.
 """
 
+from __future__ import annotations
+
 import os
 from binascii import crc32
 

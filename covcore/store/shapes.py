@@ -1,5 +1,7 @@
 """The bitmaps of shapes."""
 
+from __future__ import annotations
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from covcore._reader import Shape

@@ -4,6 +4,8 @@ The file is SQLite's own temporary one: it has no name from the start, so that a
 where SQLITE_TMPDIR or TMPDIR say, else in /var/tmp.  What fits into the cache is not written at all.
 """
 
+from __future__ import annotations
+
 import _sqlite3 as sqlite3
 from array import array
 from itertools import islice

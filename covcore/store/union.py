@@ -3,6 +3,8 @@
 Each input adds; in which order they come makes no difference, and coming twice makes none either.
 """
 
+from __future__ import annotations
+
 import os
 
 from covcore.store.processes import FINISHED, OUTCOMES, RUNNING, STOPPED, UNENDED, Process

@@ -3,6 +3,8 @@
 The same union gives the same bytes: every table is filled in the order of what its rows say, and ids follow that order.
 """
 
+from __future__ import annotations
+
 from covcore._reader import encode_numbers, shape_columns
 from covcore.store import schema
 from covcore.store.seal import LABEL, UNSEALED

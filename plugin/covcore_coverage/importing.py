@@ -107,7 +107,7 @@ class Importing:
             slots = Slots(path, text)
         except UnusableSource as error:
             return str(error)
-        except SyntaxError, ValueError, RecursionError, MemoryError:
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             return "no Python of this version"
         hits = {context: self._data.hits(name, context) for context in self._data.contexts[name]}
         if not set().union(*(lines for lines, _ in hits.values())) <= slots.lines:

@@ -59,7 +59,7 @@ def imported_lines(path: str) -> set[int]:
     try:
         with open(path, "rb") as file:
             code = compile(file.read(), path, "exec", dont_inherit=True)
-    except OSError, SyntaxError, ValueError:
+    except (OSError, SyntaxError, ValueError):
         return set()
     return {line for part in _run_by_import(code) for *_, line in part.co_lines() if line}
 
