@@ -143,7 +143,7 @@ distclean: clean ## remove the virtual environments too
 
 # ---- virtual environments: .venv/3.14 and .venv/3.15 to develop in, .venv/demo as a user would have it
 
-$(PYTHONS:%=.venv/%/bin/python): .venv/%/bin/python:
+$(patsubst %,.venv/%/bin/python,$(sort $(PYTHONS) $(PY))): .venv/%/bin/python:
 	"$$(tools/python.sh $*)" -m venv --clear --without-pip $(call venv,$*)
 
 # The tree is importable by a plain .pth file, read before coverage.py's own, which may load our plugin. The import hook that setuptools would install by default (mode "compat": not) imports

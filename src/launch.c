@@ -23,6 +23,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compat.h"
+
 static const PyCompilerFlags no_flags = {.cf_flags = 0, .cf_feature_version = PY_MINOR_VERSION};
 
 /* Has the interpreter die by SIGINT once it is finalized, as it does when a KeyboardInterrupt ends a program.  Its flag for
@@ -104,7 +106,7 @@ launch_module(PyObject *Py_UNUSED(module), PyObject *name)
     return status_of(result);
 }
 
-/* Compiles source and has linecache know it, so that tracebacks show its lines. */
+/* Compiles source and has linecache know it, so that tracebacks show its lines (from 3.13 on). */
 static PyObject *
 compile_command(PyObject *source)
 {
@@ -119,14 +121,14 @@ compile_command(PyObject *source)
         flags.cf_flags = PyCF_IGNORE_COOKIE;
         code = Py_CompileStringObject(text, name, Py_file_input, &flags, -1);
     }
-    if (code != NULL) {
+    if (code != NULL && TRACEBACKS_SHOW_COMMANDS) {
         keep = PyImport_ImportModuleAttrString("linecache", "_register_code");
-    }
-    if (keep != NULL) {
-        kept = PyObject_CallFunctionObjArgs(keep, code, source, name, NULL);
-    }
-    if (kept == NULL) {
-        Py_CLEAR(code);
+        if (keep != NULL) {
+            kept = PyObject_CallFunctionObjArgs(keep, code, source, name, NULL);
+        }
+        if (kept == NULL) {
+            Py_CLEAR(code);
+        }
     }
     Py_XDECREF(kept);
     Py_XDECREF(keep);

@@ -1,5 +1,7 @@
 #include "monitoring.h"
 
+#include "compat.h"
+
 /* 3 and 4 have no name in PEP 669, so other tools that follow it are met there least; 1 is coverage's, then what is left. */
 static const int preferred_ids[N_TOOLS] = {4, 3, 1, 5, 2, 0};
 
@@ -31,8 +33,8 @@ read_masks(PyObject *namespace, event_masks *masks)
                  || read_mask(events, "LINE", &masks->line) < 0
                  || read_mask(events, "INSTRUCTION", &masks->instruction) < 0
                  || read_mask(events, "JUMP", &masks->jump) < 0
-                 || read_mask(events, "BRANCH_LEFT", &masks->branch_left) < 0
-                 || read_mask(events, "BRANCH_RIGHT", &masks->branch_right) < 0;
+                 || read_mask(events, HAS_EVENT_PER_ARM ? "BRANCH_LEFT" : "BRANCH", &masks->branch_left) < 0
+                 || read_mask(events, HAS_EVENT_PER_ARM ? "BRANCH_RIGHT" : "BRANCH", &masks->branch_right) < 0;
     Py_DECREF(events);
     return failed ? -1 : 0;
 }

@@ -12,7 +12,8 @@
 
 enum { NO_TOOL = -1, N_TOOLS = 6 };
 
-/* Event masks, read from sys.monitoring.events: their numbers differ between versions. */
+/* Event masks, read from sys.monitoring.events: their numbers differ between versions.  Before 3.14 branch_left and
+ * branch_right are one event, BRANCH. */
 typedef struct {
     uint32_t py_start, py_resume, line, instruction, jump, branch_left, branch_right;
 } event_masks;

@@ -3,6 +3,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "compat.h"
 #include "hits.h"
 #include "pages.h"
 #include "reader_shapes.h"
@@ -45,7 +46,7 @@ reader_segment_info(PyObject *Py_UNUSED(module), PyObject *bytes)
     const char *reason;
 
     if (!PyBytes_Check(bytes)) {
-        return PyErr_Format(PyExc_TypeError, "a segment is bytes, not %T", bytes);
+        return PyErr_Format(PyExc_TypeError, "a segment is bytes, not %.200s", Py_TYPE(bytes)->tp_name);
     }
     if (segment_open(&reader, &info, (const uint8_t *)PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes),
                      &reason)
@@ -253,7 +254,7 @@ open_segment(gathered *g, Py_ssize_t i, PyObject *bytes, segment_reader *reader)
     const char *reason;
 
     if (!PyBytes_Check(bytes)) {
-        PyErr_Format(PyExc_TypeError, "a segment is bytes, not %T", bytes);
+        PyErr_Format(PyExc_TypeError, "a segment is bytes, not %.200s", Py_TYPE(bytes)->tp_name);
         return -1;
     }
     const bool is_continued = i == 0 || g->end == SEGMENT_CONTINUED;

@@ -5,6 +5,7 @@
 #include "reader_shapes.h"
 
 #include "columns.h"
+#include "compat.h"
 #include "sites.h"
 
 /* ---- shapes ---- */
@@ -69,7 +70,7 @@ reader_decode_shape(PyObject *Py_UNUSED(module), PyObject *bytes)
     const char *reason;
 
     if (!PyBytes_Check(bytes)) {
-        return PyErr_Format(PyExc_TypeError, "a shape is bytes, not %T", bytes);
+        return PyErr_Format(PyExc_TypeError, "a shape is bytes, not %.200s", Py_TYPE(bytes)->tp_name);
     }
     if (shape_decode(&s, (const uint8_t *)PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes), &reason) < 0) {
         return shape_error(reason);
@@ -93,7 +94,7 @@ reader_shape_columns(PyObject *Py_UNUSED(module), PyObject *bytes)
     PyObject *result = NULL;
 
     if (!PyBytes_Check(bytes)) {
-        return PyErr_Format(PyExc_TypeError, "a shape is bytes, not %T", bytes);
+        return PyErr_Format(PyExc_TypeError, "a shape is bytes, not %.200s", Py_TYPE(bytes)->tp_name);
     }
     if (shape_decode(&s, (const uint8_t *)PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes), &reason) < 0) {
         return shape_error(reason);
@@ -131,8 +132,9 @@ build_shape(shape *out, PyObject *code)
     int result = -1;
     PyObject *bytecode = PyCode_GetCode((PyCodeObject *)code);
     PyObject *linetable = PyObject_GetAttrString(code, "co_linetable");
+    PyObject *handlers = PyObject_GetAttrString(code, "co_exceptiontable");
 
-    if (bytecode != NULL && linetable != NULL) {
+    if (bytecode != NULL && linetable != NULL && handlers != NULL) {
         const char *reason;
         const shape_source source = {
             .code = (const uint8_t *)PyBytes_AS_STRING(bytecode),
@@ -140,6 +142,8 @@ build_shape(shape *out, PyObject *code)
             .linetable = (const uint8_t *)PyBytes_AS_STRING(linetable),
             .n_linetable = (size_t)PyBytes_GET_SIZE(linetable),
             .first_line = ((PyCodeObject *)code)->co_firstlineno,
+            .handlers = (const uint8_t *)PyBytes_AS_STRING(handlers),
+            .n_handlers = (size_t)PyBytes_GET_SIZE(handlers),
         };
         result = shape_build(out, &source, &reason);
         if (result < 0) {
@@ -148,6 +152,7 @@ build_shape(shape *out, PyObject *code)
     }
     Py_XDECREF(bytecode);
     Py_XDECREF(linetable);
+    Py_XDECREF(handlers);
     return result;
 }
 
@@ -157,7 +162,7 @@ reader_describe(PyObject *Py_UNUSED(module), PyObject *code)
     shape s;
 
     if (!PyCode_Check(code)) {
-        return PyErr_Format(PyExc_TypeError, "not a code object but %T", code);
+        return PyErr_Format(PyExc_TypeError, "not a code object but %.200s", Py_TYPE(code)->tp_name);
     }
     if (build_shape(&s, code) < 0) {
         return NULL;
@@ -173,7 +178,7 @@ reader_starts(PyObject *Py_UNUSED(module), PyObject *code)
     shape s;
 
     if (!PyCode_Check(code)) {
-        return PyErr_Format(PyExc_TypeError, "not a code object but %T", code);
+        return PyErr_Format(PyExc_TypeError, "not a code object but %.200s", Py_TYPE(code)->tp_name);
     }
     if (build_shape(&s, code) < 0) {
         return NULL;
@@ -226,7 +231,7 @@ reader_encode_numbers(PyObject *Py_UNUSED(module), PyObject *list)
     PyObject *str = NULL;
 
     if (!PyList_Check(list)) {
-        return PyErr_Format(PyExc_TypeError, "not a list but %T", list);
+        return PyErr_Format(PyExc_TypeError, "not a list but %.200s", Py_TYPE(list)->tp_name);
     }
     const Py_ssize_t n = PyList_GET_SIZE(list);
     uint32_t *numbers = PyMem_New(uint32_t, (size_t)n);

@@ -58,6 +58,7 @@ state_free(void *extra)
     list_remove(&state->all);
     list_remove(&state->touched);
     shape_free(&state->shape);
+    PyMem_RawFree(state->arms_taken);
     PyMem_RawFree(state);
     reg->n_states--;
     if (reg->n_holders == 0 && reg->n_states == 0) {
@@ -187,13 +188,15 @@ registry_read_shape(const code_state *state, shape *out)
     if (code == NULL) {
         return -1;
     }
-    PyObject *linetable = state->code->co_linetable;  // borrowed: the code object keeps it
+    PyObject *linetable = state->code->co_linetable, *handlers = state->code->co_exceptiontable;  // borrowed
     shape_source source = {
         .code = (const uint8_t *)PyBytes_AS_STRING(code),
         .n_code = (size_t)PyBytes_GET_SIZE(code),
         .linetable = (const uint8_t *)PyBytes_AS_STRING(linetable),
         .n_linetable = (size_t)PyBytes_GET_SIZE(linetable),
         .first_line = state->code->co_firstlineno,
+        .handlers = (const uint8_t *)PyBytes_AS_STRING(handlers),
+        .n_handlers = (size_t)PyBytes_GET_SIZE(handlers),
     };
     const char *reason = NULL;
     int failed = shape_build(out, &source, &reason);

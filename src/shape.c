@@ -9,6 +9,7 @@ int
 shape_allocate(shape *s)
 {
     const uint64_t n_bytes = (uint64_t)s->n_sites * sizeof(*s->sites) + (uint64_t)s->n_starts * sizeof(*s->starts)
+                             + (uint64_t)s->n_proofs * sizeof(*s->proofs)
                              + (uint64_t)s->n_blocks * sizeof(*s->blocks) + (uint64_t)s->n_lines * sizeof(*s->lines)
                              + (uint64_t)s->n_flow_lines * sizeof(*s->flow_lines);
 
@@ -18,7 +19,8 @@ shape_allocate(shape *s)
         return -1;
     }
     s->starts = (line_start *)(s->sites + s->n_sites);
-    s->blocks = (block *)(s->starts + s->n_starts);
+    s->proofs = (arm_proof *)(s->starts + s->n_starts);
+    s->blocks = (block *)(s->proofs + s->n_proofs);
     s->lines = (int32_t *)(s->blocks + s->n_blocks);
     s->flow_lines = s->lines + s->n_lines;
     return 0;
@@ -33,6 +35,7 @@ shape_copy(shape *out, const shape *s)
     }
     memcpy(out->sites, s->sites, s->n_sites * sizeof(*s->sites));
     memcpy(out->starts, s->starts, s->n_starts * sizeof(*s->starts));
+    memcpy(out->proofs, s->proofs, s->n_proofs * sizeof(*s->proofs));
     memcpy(out->blocks, s->blocks, s->n_blocks * sizeof(*s->blocks));
     memcpy(out->lines, s->lines, s->n_lines * sizeof(*s->lines));
     memcpy(out->flow_lines, s->flow_lines, s->n_flow_lines * sizeof(*s->flow_lines));
@@ -90,6 +93,23 @@ shape_start_slot(const shape *s, uint32_t offset)
         }
     }
     return low < s->n_starts && s->starts[low].offset == offset ? (int64_t)s->starts[low].slot : -1;
+}
+
+const arm_proof *
+shape_proof(const shape *s, uint32_t offset)
+{
+    uint32_t low = 0, high = s->n_proofs;
+
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        if (s->proofs[middle].offset < offset) {
+            low = middle + 1;
+        }
+        else {
+            high = middle;
+        }
+    }
+    return low < s->n_proofs && s->proofs[low].offset == offset ? &s->proofs[low] : NULL;
 }
 
 /* The number of sites whose source is below the offset.  Sites are spread over code more or less evenly, so the search

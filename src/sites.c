@@ -5,7 +5,8 @@
  *   1. its location table gives each code unit its line;
  *   2. its jumps give units their marks: where blocks begin, where jumps land and whether from another line;
  *   3. marks and lines give blocks, sites and starts;
- *   4. places in the code become numbers of blocks, and a second look at the table gives the sites their positions.
+ *   4. places in the code become numbers of blocks, and a second look at the table gives the sites their positions;
+ *   5. before 3.14, marks give the instructions that prove an arm.
  *
  * Within this file a place in the code is a unit (two bytes).  A prefix EXTENDED_ARG is an instruction of its own, as
  * it is to CPython when it places LINE and INSTRUCTION.
@@ -21,13 +22,13 @@
  * before is on another line, or is a RESUME.
  */
 #include "sites.h"
+#include "handlers.h"
 #include "locations.h"
+#include "opcodes.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <opcode_ids.h> /* the interpreter's opcode numbers, all of them macros; nothing of Python.h */
 
 /* ---- instructions ---- */
 
@@ -51,7 +52,7 @@ enum {
     HIDDEN = 0x20, /* the arms of a site go around it: no block of its own begins here */
 };
 
-static const uint8_t traits[256] = {
+static const uint8_t traits[N_OPCODES] = {
     [POP_JUMP_IF_FALSE] = TEST,
     [POP_JUMP_IF_TRUE] = TEST,
     [POP_JUMP_IF_NONE] = TEST,
@@ -68,12 +69,13 @@ static const uint8_t traits[256] = {
     [JUMP_BACKWARD] = LEAP_BACK,
     [JUMP_BACKWARD_NO_INTERRUPT] = LEAP_BACK,
     [RETURN_VALUE] = LEAVE,
+    [RETURN_CONST] = LEAVE,
     [RAISE_VARARGS] = THROW,
     [RERAISE] = THROW,
 };
 
 static uint8_t
-site_kind_of(uint8_t opcode)
+site_kind_of(unsigned opcode)
 {
     switch (opcode) {
     case POP_JUMP_IF_FALSE:
@@ -98,12 +100,16 @@ enum {
     FROM_OWN = 0x04,   /* a jump lands here, from this line */
     FROM_BELOW = 0x08, /* of those, a JUMP_BACKWARD: a loop within one line */
     ASYNC_SITE = 0x10, /* an END_SEND that an END_ASYNC_FOR points to */
+    ENTERED = 0x20,    /* a jump leads here, an arm for one; these three only before 3.14 */
+    SHARED = 0x40,     /* and so does something else */
+    HANDLER = 0x80,    /* an exception leads here */
 };
 
 /* ---- one build ---- */
 
 typedef struct {
     const uint8_t *code;
+    const shape_source *source;
     uint32_t n_units;
     int32_t *lines;     /* of each unit, or NO_LINE; and LINES_SPARE more */
     uint32_t *block_at; /* of each LEADER, once its block is open */
@@ -122,7 +128,7 @@ fail(builder *b, const char *reason)
 static int
 builder_open(builder *b, const shape_source *source)
 {
-    *b = (builder){.code = source->code};
+    *b = (builder){.code = source->code, .source = source};
     if (source->n_code == 0 || source->n_code % 2 != 0 || source->n_code > INT32_MAX) {
         return fail(b, "the length of the bytecode");
     }
@@ -151,7 +157,7 @@ builder_close(builder *b)
     free(b->lines);
 }
 
-static uint8_t
+static unsigned
 opcode_at(const builder *b, uint32_t unit)
 {
     return b->code[2 * (size_t)unit];
@@ -226,15 +232,41 @@ left_of(const builder *b, uint32_t unit)
 static int64_t
 right_of(const builder *b, uint32_t unit)
 {
-    const uint32_t beyond = opcode_at(b, unit) == FOR_ITER ? 2 : 0; /* END_FOR and POP_ITER */
+    const uint32_t beyond = opcode_at(b, unit) == FOR_ITER ? LOOP_END_UNITS : 0;
     return (int64_t)unit_after(b, unit) + argument_at(b, unit) + beyond;
+}
+
+/* Only before 3.14: something leads to the unit. */
+static void
+mark_entry(builder *b, int64_t unit)
+{
+    if (!ARMS_HAVE_EVENTS && unit >= 0 && unit < b->n_units) {
+        b->marks[unit] |= b->marks[unit] & ENTERED ? SHARED : ENTERED;
+    }
 }
 
 static int
 mark_site(builder *b, uint32_t unit, int64_t right)
 {
     b->most.n_sites++;
+    mark_entry(b, right);
     return mark_leader(b, left_of(b, unit)) || mark_leader(b, right) ? -1 : 0;
+}
+
+/* The END_SEND within what an END_ASYNC_FOR handles: the waiting for the next item. */
+static int64_t
+handled_end_send(const builder *b, uint32_t unit)
+{
+    handled h = handler_table(b->source->handlers, b->source->n_handlers);
+
+    while (handler_next(&h)) {
+        for (uint32_t at = h.begin; h.handler == unit && at < h.end && at < unit; at++) {
+            if (opcode_at(b, at) == END_SEND && is_instruction(b, at)) {
+                return at;
+            }
+        }
+    }
+    return -1;
 }
 
 /* The END_SEND that an END_ASYNC_FOR belongs to, after which the loop has its next item; or -1.  It is pointed to, or
@@ -242,6 +274,9 @@ mark_site(builder *b, uint32_t unit, int64_t right)
 static int64_t
 end_send_of(const builder *b, uint32_t unit)
 {
+    if (!ARMS_HAVE_EVENTS) {
+        return handled_end_send(b, unit);
+    }
     int64_t end_send = (int64_t)unit_after(b, unit) - argument_at(b, unit);
 
     if (end_send < 0 || end_send >= unit) {
@@ -264,7 +299,7 @@ mark_async_site(builder *b, uint32_t unit)
     return mark_site(b, (uint32_t)end_send, unit_after(b, unit));
 }
 
-/* Where an instruction that jumps leads.  A FOR_ITER's target is passed over by LINE. */
+/* Where an instruction that jumps leads. */
 static int
 mark_jump(builder *b, uint32_t unit, uint8_t flow)
 {
@@ -273,6 +308,9 @@ mark_jump(builder *b, uint32_t unit, uint8_t flow)
 
     if (mark_leader(b, target) < 0) {
         return -1;
+    }
+    if (flow != TEST) {
+        mark_entry(b, target);
     }
     switch (flow) {
     case SUSPEND: /* the target is an END_SEND, on which no line begins, but one may after it */
@@ -295,12 +333,35 @@ mark_flow(builder *b, uint32_t unit, uint8_t flow)
     if ((flow == TEST || flow == ITERATE) && mark_site(b, unit, right_of(b, unit)) < 0) {
         return -1;
     }
-    return flow == ITERATE || flow == LEAVE || flow == THROW ? 0 : mark_jump(b, unit, flow);
+    switch (flow) {
+    case ITERATE: /* LINE is placed after the END_FOR, but there is nothing that is executed where more is passed over */
+        return LOOP_END_UNITS > 1 ? 0 : mark_landing(b, unit, right_of(b, unit), FROM_OWN);
+    case LEAVE:
+    case THROW:
+        return 0;
+    default:
+        return mark_jump(b, unit, flow);
+    }
+}
+
+static void
+mark_handlers(builder *b)
+{
+    handled h = handler_table(b->source->handlers, b->source->n_handlers);
+
+    while (handler_next(&h)) {
+        if (h.handler < b->n_units) {
+            b->marks[h.handler] |= HANDLER;
+        }
+    }
 }
 
 static int
 mark_units(builder *b)
 {
+    if (!ARMS_HAVE_EVENTS) {
+        mark_handlers(b);
+    }
     (void)mark_leader(b, 0); /* the entry, even where an instruction is that hides */
     for (uint32_t unit = 0; unit < b->n_units; unit++) {
         const uint8_t flow = traits[opcode_at(b, unit)] & FLOW;
@@ -323,6 +384,7 @@ typedef struct {
     bool traced; /* past the RESUME from which events come */
     bool falls_through; /* the instruction before goes on here */
     bool resumed; /* it is a RESUME */
+    bool loop_ended; /* it is what an exhausted FOR_ITER passes over */
     int32_t last_line; /* its line */
     int32_t placed_line; /* the line that LINE was last placed for */
     int32_t quiet_line; /* an unmarked and plain instruction on this line adds nothing */
@@ -351,7 +413,7 @@ open_block(walk *w, uint32_t unit)
 /* Where LINE is placed, and whether it can fire there: a place that is only ever reached from its own line is an in-line
  * target. */
 static void
-see_line(walk *w, uint32_t unit, uint8_t opcode, int32_t line)
+see_line(walk *w, uint32_t unit, unsigned opcode, int32_t line)
 {
     shape *s = w->s;
     const uint8_t marks = w->b->marks[unit];
@@ -359,7 +421,7 @@ see_line(walk *w, uint32_t unit, uint8_t opcode, int32_t line)
     const bool new_line = !silent && line != w->placed_line;
     const bool landing = marks & (FROM_OTHER | FROM_OWN) && opcode != POP_ITER;
 
-    if (!silent) {
+    if (!silent || (LOOP_ENDS_WITH_POP_TOP && opcode == POP_ITER)) {
         w->placed_line = line;
     }
     if (line == NO_LINE || !(new_line || landing || (!silent && !w->falls_through))) {
@@ -392,7 +454,7 @@ see_flow_line(walk *w, int32_t line)
 
 /* Ends the block at a site.  Of an `async for` the END_ASYNC_FOR tells the rest. */
 static void
-add_site(walk *w, uint32_t unit, uint8_t opcode)
+add_site(walk *w, uint32_t unit, unsigned opcode)
 {
     const uint32_t left = left_of(w->b, unit);
     const bool is_async = opcode == END_SEND;
@@ -401,7 +463,7 @@ add_site(walk *w, uint32_t unit, uint8_t opcode)
         .source = 2 * unit,
         .left = 2 * left,
         .right = is_async ? 0 : 2 * (uint32_t)right_of(w->b, unit),
-        .kind = is_async && left == unit + 1 ? SITE_ASYNC_COMPREHENSION : site_kind_of(opcode),
+        .kind = is_async && ARMS_HAVE_EVENTS && left == unit + 1 ? SITE_ASYNC_COMPREHENSION : site_kind_of(opcode),
     };
     end_block(w, END_SITE, w->s->n_sites++);
 }
@@ -414,13 +476,13 @@ complete_async_site(walk *w, uint32_t unit)
 
     if (index >= 0 && w->s->sites[index].right == 0) {
         const uint32_t after = unit_after(w->b, unit);
-        w->s->sites[index].source = 2 * (after - argument_at(w->b, unit));
+        w->s->sites[index].source = 2 * (ARMS_HAVE_EVENTS ? after - argument_at(w->b, unit) : (uint32_t)end_send);
         w->s->sites[index].right = 2 * after;
     }
 }
 
 static void
-see_flow(walk *w, uint32_t unit, uint8_t opcode)
+see_flow(walk *w, uint32_t unit, unsigned opcode)
 {
     const builder *b = w->b;
     const uint32_t after = unit_after(b, unit), distance = argument_at(b, unit);
@@ -452,11 +514,17 @@ see_flow(walk *w, uint32_t unit, uint8_t opcode)
 static void
 see_instruction(walk *w, uint32_t unit)
 {
-    const uint8_t opcode = opcode_at(w->b, unit), marks = w->b->marks[unit], trait = traits[opcode];
+    /* 3.13's POP_TOP after an END_FOR is passed over as later versions' POP_ITER is. */
+    const bool ends_loop = LOOP_ENDS_WITH_POP_TOP && unit > 0 && opcode_at(w->b, unit - 1) == END_FOR;
+    const unsigned opcode = ends_loop ? POP_ITER : opcode_at(w->b, unit);
+    const unsigned marks = w->b->marks[unit], trait = traits[opcode];
     const int32_t line = w->b->lines[unit];
 
     /* In a 3.15 generator expression a RESUME of another kind comes before this one. */
     w->traced = w->traced || (opcode == RESUME && argument_at(w->b, unit) == 0);
+    if (marks & ENTERED && w->falls_through && !w->loop_ended) {
+        w->b->marks[unit] |= SHARED;
+    }
     if (w->traced) {
         see_line(w, unit, opcode, line);
     }
@@ -474,6 +542,7 @@ see_instruction(walk *w, uint32_t unit)
     }
     w->falls_through = (trait & FLOW) < LEAP;
     w->resumed = opcode == RESUME;
+    w->loop_ended = opcode == END_FOR || opcode == POP_ITER;
     w->last_line = line;
     w->quiet_line = trait == PLAIN && w->open != NULL ? line : UNQUIET;
 }
@@ -587,6 +656,60 @@ locate_sites(const shape_source *source, shape *s)
     }
 }
 
+/* Before 3.14 an `async for` and a comprehension's look the same, but that the END_ASYNC_FOR of a comprehension has the
+ * position of its END_SEND, and that of a statement its iterator's. */
+static void
+tell_comprehensions(const shape_source *source, shape *s)
+{
+    for (uint32_t i = 0; i < s->n_sites; i++) {
+        site *it = &s->sites[i];
+        location l = location_table(source->linetable, source->n_linetable, source->first_line);
+        uint64_t end = 0;
+        while (it->kind == SITE_ASYNC_FOR && it->col >= 0 && end < it->right / 2 && location_next(&l) > 0) {
+            end += l.n_units;
+        }
+        if (end >= it->right / 2 && end > 0 && l.line == it->line && l.end_line == it->end_line && l.col == it->col
+            && l.end_col == it->end_col) {
+            it->kind = SITE_ASYNC_COMPREHENSION;
+        }
+    }
+}
+
+/* ---- proofs ---- */
+
+static void
+add_proof(shape *s, uint32_t unit, uint32_t index, uint32_t arm)
+{
+    s->proofs[s->n_proofs++] = (arm_proof){.offset = 2 * unit, .site = index, .arm = arm};
+    s->sites[index].provable |= (uint8_t)(1U << arm);
+}
+
+static int
+compare_proofs(const void *a, const void *b)
+{
+    const uint32_t x = ((const arm_proof *)a)->offset, y = ((const arm_proof *)b)->offset;
+    return (x > y) - (x < y);
+}
+
+/* The arms that have an instruction of their own.  What ends an `async for` is its END_ASYNC_FOR, even if that goes on raising:
+ * so does the event of 3.14 have it. */
+static void
+find_proofs(const builder *b, shape *s)
+{
+    for (uint32_t i = 0; i < s->n_sites; i++) {
+        const uint32_t left = s->sites[i].left / 2, right = s->sites[i].right / 2;
+        const bool is_async = s->sites[i].kind >= SITE_ASYNC_FOR;
+        if (is_async || !(b->marks[left] & (ENTERED | HANDLER))) {
+            add_proof(s, left, i, 0);
+        }
+        if (is_async || !(b->marks[right] & (SHARED | HANDLER))) {
+            add_proof(s, is_async ? right - 1 : right, i, 1);
+        }
+        s->has_eventless_arms = s->has_eventless_arms || is_async;
+    }
+    qsort(s->proofs, s->n_proofs, sizeof(*s->proofs), compare_proofs);
+}
+
 int
 shape_build(shape *out, const shape_source *source, const char **reason)
 {
@@ -598,18 +721,25 @@ shape_build(shape *out, const shape_source *source, const char **reason)
         /* A block begins at a leader or after the end of one, and a flow line where the line or the block changes. */
         b.most.n_blocks++;
         b.most.n_flow_lines += b.most.n_blocks;
+        b.most.n_proofs = ARMS_HAVE_EVENTS ? 0 : 2 * b.most.n_sites;
         failed = shape_allocate(&b.most) && fail(&b, "no memory");
     }
     if (!failed) {
         shape filled = b.most;
-        filled.n_lines = filled.n_sites = filled.n_starts = filled.n_blocks = filled.n_flow_lines = 0;
+        filled.n_lines = filled.n_sites = filled.n_starts = filled.n_blocks = filled.n_flow_lines = filled.n_proofs = 0;
         walk_units(&b, &filled);
         assert(filled.n_lines <= b.most.n_lines && filled.n_sites <= b.most.n_sites);
         assert(filled.n_starts <= b.most.n_starts && filled.n_blocks <= b.most.n_blocks);
         assert(filled.n_flow_lines <= b.most.n_flow_lines);
         sort_lines(&b, &filled);
         resolve(&b, &filled);
+        if (!ARMS_HAVE_EVENTS) {
+            find_proofs(&b, &filled);
+        }
         locate_sites(source, &filled);
+        if (!ARMS_HAVE_EVENTS) {
+            tell_comprehensions(source, &filled);
+        }
         failed = shape_copy(out, &filled) && fail(&b, "no memory");
     }
     if (failed) {

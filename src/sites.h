@@ -1,7 +1,7 @@
 /* sites: what a code object can do, read from its bytecode and tables.
  *
- * shape_build decodes the bytecode and the location table of one code object (CPython 3.14 and 3.15; the
- * opcode numbers come from the interpreter's own opcode_ids.h at compile time) into its *shape*: the
+ * shape_build decodes the bytecode and the location table of one code object (CPython 3.12 to 3.15; the
+ * opcode numbers come from the interpreter's own headers at compile time, see opcodes.h) into its *shape*: the
  * lines whose LINE event can fire, the sites (conditional jumps, as code.co_branches() gives them, each with
  * the position of the expression it tests), and a control-flow graph at the level of lines.  The shape is
  * what the recording keeps, what the database stores and what the analysis reads: nobody after us needs
@@ -35,7 +35,7 @@ typedef enum {
     SITE_IF_NOT_NONE = 3,/* POP_JUMP_IF_NOT_NONE: LEFT None, RIGHT not None */
     SITE_FOR = 4,        /* FOR_ITER: LEFT next item, RIGHT exhausted */
     SITE_ASYNC_FOR = 5,  /* END_ASYNC_FOR, its source the END_SEND: LEFT next item, RIGHT exhausted */
-    SITE_ASYNC_COMPREHENSION = 6, /* the same, but there is no NOT_TAKEN, and so no event tells of LEFT */
+    SITE_ASYNC_COMPREHENSION = 6, /* the same, but from 3.14 on there is no NOT_TAKEN, and so no event tells of LEFT */
 } site_kind;
 
 typedef struct {
@@ -47,6 +47,7 @@ typedef struct {
     int32_t line, end_line;          /* 1-based position of the tested expression; 0: the table has none */
     int32_t col, end_col;            /* 0-based UTF-8 columns; -1: none */
     uint8_t kind;                    /* site_kind */
+    uint8_t provable;                /* arms that have a proof: bit 1 << arm (not encoded) */
 } site;
 
 /* An instruction at which a line begins: LINE can fire there, since it is reached from another line (or
@@ -57,6 +58,14 @@ typedef struct {
     uint32_t offset;                 /* byte offset */
     uint32_t slot;                   /* index into lines */
 } line_start;
+
+/* An instruction that only an arm leads to, so that executing it proves the arm: what is there before 3.14 for the arms of an
+ * `async for`, which have no event, and spares waiting for the other arm of a site that only ever takes one. */
+typedef struct {
+    uint32_t offset;                 /* byte offset, as INSTRUCTION reports it */
+    uint32_t site;                   /* index into sites */
+    uint32_t arm;                    /* 0 LEFT, 1 RIGHT */
+} arm_proof;
 
 typedef enum { END_GOTO = 0, END_SITE = 1, END_RETURN = 2, END_RAISE = 3 } block_end;
 
@@ -72,15 +81,17 @@ typedef struct {
 } block;
 
 typedef struct {
-    uint32_t n_lines, n_sites, n_starts, n_blocks, n_flow_lines;
+    uint32_t n_lines, n_sites, n_starts, n_blocks, n_flow_lines, n_proofs;
     int32_t *lines;                  /* ascending, distinct, from 0: those for which LINE can fire */
     site *sites;                     /* ascending by source */
     line_start *starts;              /* ascending by offset */
     block *blocks;                   /* ascending by offset; block 0 is the entry */
     int32_t *flow_lines;
+    arm_proof *proofs;               /* ascending by offset; none where each arm has events of its own (not encoded) */
     bool has_inline_targets;         /* LINE is placed where it can never fire, and so is never disabled: a jump lands
                                         within its own line, or an await goes on (not encoded) */
     bool has_inline_loops;           /* a jump leads back within its own line, where LINE does not fire again (not encoded) */
+    bool has_eventless_arms;         /* those of an `async for` before 3.14: proofs alone tell of them (not encoded) */
     bool has_lines_by_resume;        /* LINE fires somewhere for no other reason than that a RESUME comes before, as in code
                                         whose body begins on its def line (not encoded) */
 } shape;
@@ -91,6 +102,8 @@ typedef struct {
     const uint8_t *linetable;        /* co_linetable */
     size_t n_linetable;
     int32_t first_line;              /* co_firstlineno */
+    const uint8_t *handlers;         /* co_exceptiontable; only read before 3.14 */
+    size_t n_handlers;
 } shape_source;
 
 /* Decodes a code object, in time and memory linear in its length.  Returns 0, or -1 with *reason set:
@@ -112,6 +125,9 @@ int64_t shape_line_slot(const shape *s, int32_t line);
 
 /* The slot of the line that begins at this byte offset, or -1. */
 int64_t shape_start_slot(const shape *s, uint32_t offset);
+
+/* The proof that executing this instruction is, or NULL. */
+const arm_proof *shape_proof(const shape *s, uint32_t offset);
 
 /* The number of the site with this source, or -1. */
 int64_t shape_site(const shape *s, uint32_t source);

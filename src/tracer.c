@@ -12,6 +12,9 @@
  *
  * With one id only, D and M are one tool: PY_START and PY_RESUME are then never silenced on measured code.
  *
+ * Before 3.14 an event BRANCH tells of both arms, and can only be silenced for both: it is once both were taken, and goes on
+ * for as long as one was not.
+ *
  * Every location is silenced (DISABLE) by its first event, so the steady state costs nothing, but for one thing: CPython
  * skips the LINE callback where a jump lands within its own line, so it can't be silenced there and costs 7 ns a pass, and up to a
  * third of the speed under 3.15's JIT.  Code with such places gives LINE up once all its lines are hit; and if that does
@@ -33,6 +36,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "compat.h"
 #include "running.h"
 
 /* An arc of the set.  Ends are chosen such that arcs which come one after the other have first ends that are equal and
@@ -115,16 +119,30 @@ tracer_arm(Tracer *self, code_state *state, uint32_t events)
     return 0;
 }
 
+/* The events on code with arms that only INSTRUCTION tells of.  Beside another tool LINE is kept, see change_over. */
+static uint32_t
+events_with_proofs(Tracer *self)
+{
+    int alone = monitoring_is_alone(&self->monitoring);
+    if (alone < 0) {
+        PyErr_Clear();
+    }
+    return alone > 0 ? self->instruction_mask : self->full_mask | self->monitoring.events.instruction;
+}
+
 /* The events that a code object is armed with once its shape is known: JUMP and PY_START only where LINE misses something
  * without them, or we want to know how busy the code is. */
 static uint32_t
-events_on(const Tracer *self, const code_state *state)
+events_on(Tracer *self, const code_state *state)
 {
     const event_masks *events = &self->monitoring.events;
     uint32_t mask = self->full_mask;
 
     if (!state->has_shape || !(mask & events->line)) {
         return mask;
+    }
+    if (state->shape.has_eventless_arms && !self->lines_only) {
+        return events_with_proofs(self);
     }
     if (!state->shape.has_inline_loops) {
         mask &= ~events->jump;
@@ -167,6 +185,9 @@ enter(Tracer *self, code_state *state)
 {
     state->serial = self->serial;
     state->lines_left = NOT_COUNTED;  // until the first hit, when the shape is known
+    if (!HAS_EVENT_PER_ARM && state->arms_taken != NULL) {
+        memset(state->arms_taken, 0, state->shape.n_sites);
+    }
     state->patience = 0;
     if (state->spare > 0) {
         state->hot_for = 0;
@@ -210,6 +231,16 @@ prepare(Tracer *self, code_state *state)
         return -1;
     }
     if (keeping_code(self, state) < 0) {
+        tracer_fail(self);
+        return -1;
+    }
+    if (!HAS_EVENT_PER_ARM && state->arms_taken == NULL
+        && (state->arms_taken = PyMem_RawCalloc(state->shape.n_sites + 1, 1)) == NULL) {
+        tracer_fail(self);
+        return -1;
+    }
+    if (state->shape.has_eventless_arms && !(state->armed & self->monitoring.events.instruction) && !self->lines_only
+        && tracer_arm(self, state, events_with_proofs(self)) < 0) {
         tracer_fail(self);
         return -1;
     }
@@ -391,6 +422,52 @@ on_line(CALLBACK_ARGS)  /* (code, line) */
     return silence(self, state);
 }
 
+enum { LEFT_TAKEN = 1, RIGHT_TAKEN = 2, BOTH_TAKEN = 3 };
+
+/* Before 3.14: records an arm of a site once in a context. */
+static inline void
+hit_arm(Tracer *self, code_state *state, uint32_t index, uint8_t arm)
+{
+    const site *it = &state->shape.sites[index];
+    if (state->arms_taken[index] & arm) {
+        return;
+    }
+    if (arm == LEFT_TAKEN) {
+        hit(self, state, FROM_LEFT, pack(it->left / 2));
+    }
+    else {
+        hit(self, state, (it->right - it->source) / 2 & UNITS_MASK, pack(it->source / 2));
+    }
+    state->arms_taken[index] |= arm;
+}
+
+static PyObject *
+on_branch(CALLBACK_ARGS)  /* (code, source, destination): before 3.14, of both arms */
+{
+    UNUSED_CALLBACK_ARGS;
+    Tracer *self = ((Callback *)callable)->tracer;
+    code_state *state = measured(self, args[0]);
+    if (state == NULL) {
+        return Py_NewRef(self->monitoring.disable);
+    }
+    begin(self, state);
+    if (state->arms_taken == NULL && prepare(self, state) < 0) {
+        return silence(self, state);
+    }
+    const int64_t index = shape_site(&state->shape, number_of(args[1]));
+    if (index < 0) {
+        self->n_unknown++;
+        return silence(self, state);
+    }
+    const bool is_left = state->shape.sites[index].left == number_of(args[2]);
+    hit_arm(self, state, (uint32_t)index, is_left ? LEFT_TAKEN : RIGHT_TAKEN);
+    PyObject *result = silence(self, state);
+    if (state->arms_taken[index] != BOTH_TAKEN && !self->failed) {
+        Py_SETREF(result, Py_NewRef(Py_None));
+    }
+    return result;
+}
+
 static PyObject *
 on_left(CALLBACK_ARGS)  /* (code, source, destination) */
 {
@@ -459,7 +536,14 @@ on_instruction(CALLBACK_ARGS)  /* (code, offset) */
     if (state == NULL) {
         return Py_NewRef(self->monitoring.disable);
     }
-    hit_start(self, state, number_of(args[1]));
+    const uint32_t offset = number_of(args[1]);
+    hit_start(self, state, offset);
+    if (!HAS_EVENT_PER_ARM && state->arms_taken != NULL && !self->lines_only) {
+        const arm_proof *proof = shape_proof(&state->shape, offset);
+        if (proof != NULL) {
+            hit_arm(self, state, proof->site, proof->arm == 0 ? LEFT_TAKEN : RIGHT_TAKEN);
+        }
+    }
     return silence(self, state);
 }
 
@@ -647,8 +731,8 @@ tracer_callbacks(const Tracer *self, tracer_callback table[N_CALLBACKS])
     const event_masks *events = &self->monitoring.events;
     const tracer_callback all[N_CALLBACKS] = {
         {self->measuring, events->line, on_line},
-        {self->measuring, events->branch_left, on_left},
-        {self->measuring, events->branch_right, on_right},
+        {self->measuring, events->branch_left, HAS_EVENT_PER_ARM ? on_left : on_branch},
+        {self->measuring, events->branch_right, HAS_EVENT_PER_ARM ? on_right : on_branch},  // before 3.14 the same event
         {self->measuring, events->jump, on_jump},
         {self->measuring, events->instruction, on_instruction},
         {self->measuring, events->py_start, on_start},

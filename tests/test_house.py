@@ -18,6 +18,7 @@ PLAIN_C = [
     "shape",
     "sites",
     "locations",
+    "handlers",
     "recording",
     "recording_read",
     "hits",

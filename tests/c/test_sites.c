@@ -1,4 +1,4 @@
-// needs: shape.c locations.c
+// needs: shape.c locations.c handlers.c
 /* Shapes of hand-made code (with the made-up opcodes of opcode_ids.h), and what hostile bytes become: code, location
  * tables, encoded shapes that are cut, flipped, random. */
 #include <stdbool.h>
@@ -51,7 +51,7 @@ emit(assembly *a, int line, uint8_t opcode, uint8_t argument, unsigned n_caches)
 static shape_source
 source_of(const assembly *a, int first_line)
 {
-    return (shape_source){a->code, a->n_code, a->table, a->n_table, first_line};
+    return (shape_source){a->code, a->n_code, a->table, a->n_table, first_line, NULL, 0};
 }
 
 static shape
@@ -483,7 +483,7 @@ test_random_code(void)
             table[i] = (uint8_t)(0x80 | 13 << 3 | next_random(&state) % 3);
             table[i + 1] = (uint8_t)(next_random(&state) % 8);
         }
-        const shape_source source = {code, n_code, table, round % 4 ? n_table & ~(size_t)1 : n_table, 9};
+        const shape_source source = {code, n_code, table, round % 4 ? n_table & ~(size_t)1 : n_table, 9, NULL, 0};
         const char *reason = NULL;
         shape s;
         if (shape_build(&s, &source, &reason) < 0) {
@@ -517,7 +517,7 @@ test_long_code(void)
             table[2 * i] = 0x80 | 13 << 3;
             table[2 * i + 1] = 3; /* a line up */
         }
-        const shape_source source = {code, 2 * N, table, 2 * N, N + 7};
+        const shape_source source = {code, 2 * N, table, 2 * N, N + 7, NULL, 0};
         CHECK(shape_build(&s, &source, &reason) == 0);
         CHECK(s.n_lines == N - 1 && s.lines[0] == 7);
         size_t n_bytes;

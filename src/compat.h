@@ -1,0 +1,69 @@
+/* compat: where versions of CPython differ, for the sources that speak to Python.  (Opcodes: opcodes.h.) */
+#ifndef COVCORE_COMPAT_H
+#define COVCORE_COMPAT_H
+
+#include <Python.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Whether each arm of a site has an event of its own, BRANCH_LEFT or BRANCH_RIGHT.  Before 3.14 there is one, BRANCH, which
+ * tells of both and is silenced for both. */
+enum { HAS_EVENT_PER_ARM = PY_VERSION_HEX >= 0x030E0000 };
+
+/* Whether a traceback shows lines of what `python -c` runs. */
+enum { TRACEBACKS_SHOW_COMMANDS = PY_VERSION_HEX >= 0x030D0000 };
+
+/* Functions that came later than 3.12, as later versions have them. */
+
+#if PY_VERSION_HEX < 0x030D0000
+
+static inline int
+PyDict_GetItemRef(PyObject *dict, PyObject *key, PyObject **result)
+{
+    *result = Py_XNewRef(PyDict_GetItemWithError(dict, key));
+    return *result != NULL ? 1 : PyErr_Occurred() ? -1 : 0;
+}
+
+static inline PyObject *
+PyImport_AddModuleRef(const char *name)
+{
+    return Py_XNewRef(PyImport_AddModule(name));
+}
+
+#endif
+
+#if PY_VERSION_HEX < 0x030E0000
+
+static inline PyObject *
+PyImport_ImportModuleAttrString(const char *module_name, const char *name)
+{
+    PyObject *module = PyImport_ImportModule(module_name);
+    PyObject *value = module == NULL ? NULL : PyObject_GetAttrString(module, name);
+    Py_XDECREF(module);
+    return value;
+}
+
+static inline int
+PyLong_AsUInt32(PyObject *number, uint32_t *value)
+{
+    const unsigned long wide = PyLong_AsUnsignedLong(number);
+    if (wide == (unsigned long)-1 && PyErr_Occurred()) {
+        return -1;
+    }
+    if (wide > UINT32_MAX) {
+        PyErr_SetString(PyExc_OverflowError, "Python int too large to convert to C uint32_t");
+        return -1;
+    }
+    *value = (uint32_t)wide;
+    return 0;
+}
+
+static inline PyObject *
+PyLong_FromUInt32(uint32_t value)
+{
+    return PyLong_FromUnsignedLong(value);
+}
+
+#endif
+
+#endif
