@@ -21,7 +21,18 @@ for name, (compile_flags, link_flags) in SWITCHES.items():
 
 # Which sources speak to Python, by extension. The others are plain C, for both of the first two.
 FACES = {
-    "_tracer": ["children", "ids", "keeping", "module", "monitoring", "registry", "running", "tallying", "tracer"],
+    "_tracer": [
+        "children",
+        "discovery",
+        "ids",
+        "keeping",
+        "module",
+        "monitoring",
+        "registry",
+        "running",
+        "tallying",
+        "tracer",
+    ],
     "_reader": ["reader", "reader_shapes"],
     "_launch": ["launch"],
 }

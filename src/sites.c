@@ -22,9 +22,9 @@
  * before is on another line, or is a RESUME.
  */
 #include "sites.h"
-#include "handlers.h"
 #include "locations.h"
 #include "opcodes.h"
+#include "proofs.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -100,9 +100,7 @@ enum {
     FROM_OWN = 0x04,   /* a jump lands here, from this line */
     FROM_BELOW = 0x08, /* of those, a JUMP_BACKWARD: a loop within one line */
     ASYNC_SITE = 0x10, /* an END_SEND that an END_ASYNC_FOR points to */
-    ENTERED = 0x20,    /* a jump leads here, an arm for one; these three only before 3.14 */
-    SHARED = 0x40,     /* and so does something else */
-    HANDLER = 0x80,    /* an exception leads here */
+    /* and those of proofs.h */
 };
 
 /* ---- one build ---- */
@@ -253,29 +251,13 @@ mark_site(builder *b, uint32_t unit, int64_t right)
     return mark_leader(b, left_of(b, unit)) || mark_leader(b, right) ? -1 : 0;
 }
 
-/* The END_SEND within what an END_ASYNC_FOR handles: the waiting for the next item. */
-static int64_t
-handled_end_send(const builder *b, uint32_t unit)
-{
-    handled h = handler_table(b->source->handlers, b->source->n_handlers);
-
-    while (handler_next(&h)) {
-        for (uint32_t at = h.begin; h.handler == unit && at < h.end && at < unit; at++) {
-            if (opcode_at(b, at) == END_SEND && is_instruction(b, at)) {
-                return at;
-            }
-        }
-    }
-    return -1;
-}
-
 /* The END_SEND that an END_ASYNC_FOR belongs to, after which the loop has its next item; or -1.  It is pointed to, or
  * stands after the CLEANUP_THROW that is. */
 static int64_t
 end_send_of(const builder *b, uint32_t unit)
 {
     if (!ARMS_HAVE_EVENTS) {
-        return handled_end_send(b, unit);
+        return proofs_end_send(b->source, unit);
     }
     int64_t end_send = (int64_t)unit_after(b, unit) - argument_at(b, unit);
 
@@ -344,23 +326,11 @@ mark_flow(builder *b, uint32_t unit, uint8_t flow)
     }
 }
 
-static void
-mark_handlers(builder *b)
-{
-    handled h = handler_table(b->source->handlers, b->source->n_handlers);
-
-    while (handler_next(&h)) {
-        if (h.handler < b->n_units) {
-            b->marks[h.handler] |= HANDLER;
-        }
-    }
-}
-
 static int
 mark_units(builder *b)
 {
     if (!ARMS_HAVE_EVENTS) {
-        mark_handlers(b);
+        proofs_mark_handlers(b->source, b->marks, b->n_units);
     }
     (void)mark_leader(b, 0); /* the entry, even where an instruction is that hides */
     for (uint32_t unit = 0; unit < b->n_units; unit++) {
@@ -656,60 +626,6 @@ locate_sites(const shape_source *source, shape *s)
     }
 }
 
-/* Before 3.14 an `async for` and a comprehension's look the same, but that the END_ASYNC_FOR of a comprehension has the
- * position of its END_SEND, and that of a statement its iterator's. */
-static void
-tell_comprehensions(const shape_source *source, shape *s)
-{
-    for (uint32_t i = 0; i < s->n_sites; i++) {
-        site *it = &s->sites[i];
-        location l = location_table(source->linetable, source->n_linetable, source->first_line);
-        uint64_t end = 0;
-        while (it->kind == SITE_ASYNC_FOR && it->col >= 0 && end < it->right / 2 && location_next(&l) > 0) {
-            end += l.n_units;
-        }
-        if (end >= it->right / 2 && end > 0 && l.line == it->line && l.end_line == it->end_line && l.col == it->col
-            && l.end_col == it->end_col) {
-            it->kind = SITE_ASYNC_COMPREHENSION;
-        }
-    }
-}
-
-/* ---- proofs ---- */
-
-static void
-add_proof(shape *s, uint32_t unit, uint32_t index, uint32_t arm)
-{
-    s->proofs[s->n_proofs++] = (arm_proof){.offset = 2 * unit, .site = index, .arm = arm};
-    s->sites[index].provable |= (uint8_t)(1U << arm);
-}
-
-static int
-compare_proofs(const void *a, const void *b)
-{
-    const uint32_t x = ((const arm_proof *)a)->offset, y = ((const arm_proof *)b)->offset;
-    return (x > y) - (x < y);
-}
-
-/* The arms that have an instruction of their own.  What ends an `async for` is its END_ASYNC_FOR, even if that goes on raising:
- * so does the event of 3.14 have it. */
-static void
-find_proofs(const builder *b, shape *s)
-{
-    for (uint32_t i = 0; i < s->n_sites; i++) {
-        const uint32_t left = s->sites[i].left / 2, right = s->sites[i].right / 2;
-        const bool is_async = s->sites[i].kind >= SITE_ASYNC_FOR;
-        if (is_async || !(b->marks[left] & (ENTERED | HANDLER))) {
-            add_proof(s, left, i, 0);
-        }
-        if (is_async || !(b->marks[right] & (SHARED | HANDLER))) {
-            add_proof(s, is_async ? right - 1 : right, i, 1);
-        }
-        s->has_eventless_arms = s->has_eventless_arms || is_async;
-    }
-    qsort(s->proofs, s->n_proofs, sizeof(*s->proofs), compare_proofs);
-}
-
 int
 shape_build(shape *out, const shape_source *source, const char **reason)
 {
@@ -733,12 +649,10 @@ shape_build(shape *out, const shape_source *source, const char **reason)
         assert(filled.n_flow_lines <= b.most.n_flow_lines);
         sort_lines(&b, &filled);
         resolve(&b, &filled);
-        if (!ARMS_HAVE_EVENTS) {
-            find_proofs(&b, &filled);
-        }
         locate_sites(source, &filled);
         if (!ARMS_HAVE_EVENTS) {
-            tell_comprehensions(source, &filled);
+            proofs_tell_comprehensions(source, &filled);
+            proofs_find(&filled, b.marks);
         }
         failed = shape_copy(out, &filled) && fail(&b, "no memory");
     }

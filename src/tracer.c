@@ -37,7 +37,6 @@
 #include <string.h>
 
 #include "compat.h"
-#include "running.h"
 
 /* An arc of the set.  Ends are chosen such that arcs which come one after the other have first ends that are equal and
  * last ends that are close together, as the set likes it (arcs.h):
@@ -324,9 +323,6 @@ hit(Tracer *self, code_state *state, uint32_t from, uint32_t to)
 
 /* ---- callbacks: (code, ...) -> DISABLE ---- */
 
-#define CALLBACK_ARGS        PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames
-#define UNUSED_CALLBACK_ARGS (void)nargsf, (void)kwnames
-
 /* The state of the code object of an event that M should measure, or NULL: the event is silenced.  In a pause that, too, is
  * for the next switch to take back. */
 static inline code_state *
@@ -547,124 +543,6 @@ on_instruction(CALLBACK_ARGS)  /* (code, offset) */
     return silence(self, state);
 }
 
-/* ---- discovery ---- */
-
-/* Whether an exception that came out of decide() is the program's: a signal handler's that ran there.  Want of memory is
- * decide()'s own, in whatever depth. */
-static bool
-is_programs_exception(void)
-{
-    if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
-        return true;
-    }
-    if (PyErr_ExceptionMatches(PyExc_MemoryError)) {
-        return false;
-    }
-    PyObject *exception = PyErr_GetRaisedException();
-    PyObject *traceback = PyException_GetTraceback(exception);
-    bool beyond = false;
-    if (traceback != NULL) {
-        PyObject *next = PyObject_GetAttrString(traceback, "tb_next");
-        beyond = next != NULL && next != Py_None;
-        Py_XDECREF(next);
-        Py_DECREF(traceback);
-        PyErr_Clear();
-    }
-    PyErr_SetRaisedException(exception);
-    return beyond;
-}
-
-/* The file that a co_filename is measured under, in *file; NULL there: it is not measured.  0, or -1 with an exception. */
-static int
-decide_file(Tracer *self, PyObject *filename, file_state **file)
-{
-    *file = NULL;
-    if (PyUnicode_GET_LENGTH(filename) != 0 && PyUnicode_READ_CHAR(filename, 0) == '<') {
-        return 0;  // <string>, <frozen os>, or one of the thousands of names that attrs makes up
-    }
-    PyObject *known = PyDict_GetItemWithError(self->decisions, filename);  // borrowed
-    if (known != NULL) {
-        *file = known == Py_None ? NULL : PyLong_AsVoidPtr(known);
-        return 0;
-    }
-    if (PyErr_Occurred()) {
-        return -1;
-    }
-    PyObject *path = PyObject_CallOneArg(self->decide, filename);
-    if (path == NULL) {
-        return -1;
-    }
-    if (path != Py_None && (*file = registry_add_file(self->registry, path)) == NULL) {
-        Py_DECREF(path);
-        return -1;
-    }
-    Py_DECREF(path);
-    PyObject *value = *file == NULL ? Py_NewRef(Py_None) : PyLong_FromVoidPtr(*file);
-    int failed = value == NULL || PyDict_SetItem(self->decisions, filename, value) < 0;
-    Py_XDECREF(value);
-    return failed ? -1 : 0;
-}
-
-/* Decides on a code object that is met for the first time, or awaited, and arms it.  0, or -1 with an exception. */
-static int
-discover(Tracer *self, PyCodeObject *code)
-{
-    file_state *file = NULL;
-    code_state *state = registry_find(self->registry, (PyObject *)code);
-    if (state != NULL && !state->is_awaiting) {
-        return 0;
-    }
-    if (decide_file(self, code->co_filename, &file) < 0) {
-        return -1;
-    }
-    state = registry_find(self->registry, (PyObject *)code);
-    if (state != NULL && !state->is_awaiting) {
-        return 0;  // decide() let another thread run, which met it too
-    }
-    if (state == NULL && (state = registry_add(self->registry, code)) == NULL) {
-        return -1;
-    }
-    state->is_awaiting = false;
-    state->file = file;
-    if (file != NULL && tracer_arm(self, state, self->full_mask) < 0) {
-        return -1;
-    }
-    PyObject *told = self->meet == Py_None ? Py_NewRef(Py_None) : PyObject_CallOneArg(self->meet, (PyObject *)code);
-    Py_XDECREF(told);
-    return told == NULL ? -1 : 0;
-}
-
-/* Decides on a code object that starts.  What D and M return for it: DISABLE; None, to be asked again at its next start; or NULL
- * with an exception that is the program's. */
-static PyObject *
-discover_starting(Tracer *self, PyObject *code)
-{
-    if (!PyCode_Check(code) || self->failed || !self->started) {
-        return Py_NewRef(self->monitoring.disable);
-    }
-    if (discover(self, (PyCodeObject *)code) == 0) {
-        code_state *state = registry_find(self->registry, code);
-        bool needed = self->discovery == self->measuring && state != NULL && state->file != NULL;
-        return Py_NewRef(needed ? Py_None : self->monitoring.disable);
-    }
-    if (PyErr_ExceptionMatches(PyExc_RecursionError)) {
-        PyErr_Clear();  // at the end of the stack
-        return Py_NewRef(Py_None);
-    }
-    if (is_programs_exception()) {
-        return NULL;
-    }
-    tracer_fail(self);
-    return Py_NewRef(self->monitoring.disable);
-}
-
-static PyObject *
-on_discovery(CALLBACK_ARGS)  /* (code, offset): D's PY_START and PY_RESUME */
-{
-    UNUSED_CALLBACK_ARGS;
-    return discover_starting(((Callback *)callable)->tracer, args[0]);
-}
-
 static PyObject *
 on_start(CALLBACK_ARGS)  /* (code, offset): M's PY_START and PY_RESUME */
 {
@@ -672,7 +550,7 @@ on_start(CALLBACK_ARGS)  /* (code, offset): M's PY_START and PY_RESUME */
     Tracer *self = ((Callback *)callable)->tracer;
     code_state *state = registry_find(self->registry, args[0]);
     if (state != NULL && state->is_awaiting) {
-        PyObject *result = discover_starting(self, args[0]);
+        PyObject *result = tracer_discover_starting(self, args[0]);
         if (result == NULL || state->file == NULL) {
             return result;
         }
@@ -689,40 +567,6 @@ on_start(CALLBACK_ARGS)  /* (code, offset): M's PY_START and PY_RESUME */
     return lose_patience(self, state);
 }
 
-/* Decides anew on all code objects known from an earlier start: D will not hear of them again. */
-int
-tracer_discover_registered(Tracer *self)
-{
-    list_link *head = &self->registry->all;
-    PyCodeObject *held = NULL;  // keeps the state we stand on in the list
-    int failed = 0;
-    for (list_link *node = head->next; !failed && node != head;) {
-        code_state *state = STATE_OF_ALL(node);
-        Py_XSETREF(held, (PyCodeObject *)Py_NewRef(state->code));
-        registry_untouch(state);
-        state->serial = 0;  // which no context has
-        state->file = NULL;
-        state->is_awaiting = false;
-        failed = decide_file(self, state->code->co_filename, &state->file) < 0
-                 || (state->file != NULL ? tracer_rearm(self, state) : 0) < 0;
-        node = node->next;
-    }
-    Py_XDECREF(held);
-    return failed ? -1 : 0;
-}
-
-int
-tracer_discover_running(Tracer *self)
-{
-    PyObject *codes = running_code();
-    int failed = codes == NULL;
-    for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(codes); i++) {
-        failed = discover(self, (PyCodeObject *)PyList_GET_ITEM(codes, i)) < 0;
-    }
-    Py_XDECREF(codes);
-    return failed ? -1 : 0;
-}
-
 /* ---- what ids.c registers ---- */
 
 void
@@ -737,8 +581,8 @@ tracer_callbacks(const Tracer *self, tracer_callback table[N_CALLBACKS])
         {self->measuring, events->instruction, on_instruction},
         {self->measuring, events->py_start, on_start},
         {self->measuring, events->py_resume, on_start},
-        {self->discovery, events->py_start, on_discovery},  // last: with one id it is D's
-        {self->discovery, events->py_resume, on_discovery},
+        {self->discovery, events->py_start, tracer_on_discovery},  // last: with one id it is D's
+        {self->discovery, events->py_resume, tracer_on_discovery},
     };
     memcpy(table, all, sizeof(all));
 }

@@ -1,7 +1,8 @@
 /* tracer: the state that the tracer's parts share.
  *
  *   module.c     the Python face: the type Tracer, start, stop, switch of context
- *   tracer.c     events: discovery, arming, callbacks, hits
+ *   discovery.c  which code is measured
+ *   tracer.c     events: arming, callbacks, hits
  *   ids.c        the tool ids, and what others do to them
  *   keeping.c    what goes into the recording, and when a process begins one of its own
  *   tallying.c   the same without a recording: hits are kept in memory until they are taken
@@ -75,6 +76,9 @@ typedef struct {
     Tracer *tracer;
 } Callback;
 
+#define CALLBACK_ARGS        PyObject *callable, PyObject *const *args, size_t nargsf, PyObject *kwnames
+#define UNUSED_CALLBACK_ARGS (void)nargsf, (void)kwnames
+
 /* ---- ids.c ---- */
 
 /* Takes two tool ids, or one, registers the callbacks and has the discovery tool listen.  0, or -1 with an exception,
@@ -91,6 +95,21 @@ int tracer_check_ids(Tracer *self);
 /* Checks our ids, and takes others and arms by them if need be.  0, or -1 with an exception. */
 int tracer_keep_ids(Tracer *self);
 
+/* ---- discovery.c ---- */
+
+/* Decides anew on all code objects known from an earlier start: D will not hear of them again. */
+int tracer_discover_registered(Tracer *self);
+
+/* Decides on the code of all frames, generators, coroutines and greenlets that exist. */
+int tracer_discover_running(Tracer *self);
+
+/* Decides on a code object that starts.  What D and M return for it: DISABLE; None, to be asked again at its next start; or NULL
+ * with an exception that is the program's. */
+PyObject *tracer_discover_starting(Tracer *self, PyObject *code);
+
+/* D's callback for PY_START and PY_RESUME: (code, offset). */
+PyObject *tracer_on_discovery(CALLBACK_ARGS);
+
 /* ---- tracer.c ---- */
 
 /* A callback that an event of a tool is to have. */
@@ -105,17 +124,11 @@ enum { N_CALLBACKS = 9 };
 /* All of them: the first is M's for LINE, the last D's for PY_RESUME. */
 void tracer_callbacks(const Tracer *self, tracer_callback table[N_CALLBACKS]);
 
-/* Decides anew on all code objects known from an earlier start: D will not hear of them again. */
-int tracer_discover_registered(Tracer *self);
-
 /* Sets M's local events on a code object.  One that monitoring can't instrument is left alone. */
 int tracer_arm(Tracer *self, code_state *state, uint32_t events);
 
 /* Arms a code object anew, with all events that tell something: what was silenced fires again, of this tool and of no other. */
 int tracer_rearm(Tracer *self, code_state *state);
-
-/* Decides on the code of all frames, generators, coroutines and greenlets that exist. */
-int tracer_discover_running(Tracer *self);
 
 /* Arms again what was touched since the last switch, and forgets that it was. */
 int tracer_rearm_touched(Tracer *self);

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 _ENTRIES: Any = opcode._inline_cache_entries  # type: ignore[attr-defined]
 CACHES = [
-    _ENTRIES.get(name, 0) if isinstance(_ENTRIES, dict) else _ENTRIES[n] for n, name in enumerate(opcode.opname[:256])
+    _ENTRIES.get(name, 0) if hasattr(_ENTRIES, "get") else _ENTRIES[n] for n, name in enumerate(opcode.opname[:256])
 ]
 _JUMPS = frozenset(opcode.hasjrel)
 _LOOP_END = 2 if sys.version_info < (3, 13) else 4  # bytes that an exhausted FOR_ITER passes over

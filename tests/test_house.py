@@ -19,6 +19,7 @@ PLAIN_C = [
     "sites",
     "locations",
     "handlers",
+    "proofs",
     "recording",
     "recording_read",
     "hits",

@@ -1,4 +1,4 @@
-// needs: shape.c locations.c handlers.c
+// needs: shape.c locations.c handlers.c proofs.c
 /* Shapes of hand-made code (with the made-up opcodes of opcode_ids.h), and what hostile bytes become: code, location
  * tables, encoded shapes that are cut, flipped, random. */
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-// needs: shape.c locations.c handlers.c
+// needs: shape.c locations.c handlers.c proofs.c
 /* Feeds shape_decode and shape_build with bytes of any kind.  The first byte chooses; for shape_build the next two say
  * how much is bytecode, and the rest is the location table.  Opcodes are the made-up ones of tests/c/opcode_ids.h. */
 #include <opcode_ids.h>

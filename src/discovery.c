@@ -1,0 +1,152 @@
+/* discovery: which code is measured.  D, the discovery tool, hears of each code object once, at its first start or resumption; what
+ * runs or is suspended already is looked for. */
+#include "tracer.h"
+
+#include "running.h"
+
+/* Whether an exception that came out of decide() is the program's: a signal handler's that ran there.  Want of memory is
+ * decide()'s own, in whatever depth. */
+static bool
+is_programs_exception(void)
+{
+    if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+        return true;
+    }
+    if (PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        return false;
+    }
+    PyObject *exception = PyErr_GetRaisedException();
+    PyObject *traceback = PyException_GetTraceback(exception);
+    bool beyond = false;
+    if (traceback != NULL) {
+        PyObject *next = PyObject_GetAttrString(traceback, "tb_next");
+        beyond = next != NULL && next != Py_None;
+        Py_XDECREF(next);
+        Py_DECREF(traceback);
+        PyErr_Clear();
+    }
+    PyErr_SetRaisedException(exception);
+    return beyond;
+}
+
+/* The file that a co_filename is measured under, in *file; NULL there: it is not measured.  0, or -1 with an exception. */
+static int
+decide_file(Tracer *self, PyObject *filename, file_state **file)
+{
+    *file = NULL;
+    if (PyUnicode_GET_LENGTH(filename) != 0 && PyUnicode_READ_CHAR(filename, 0) == '<') {
+        return 0;  // <string>, <frozen os>, or one of the thousands of names that attrs makes up
+    }
+    PyObject *known = PyDict_GetItemWithError(self->decisions, filename);  // borrowed
+    if (known != NULL) {
+        *file = known == Py_None ? NULL : PyLong_AsVoidPtr(known);
+        return 0;
+    }
+    if (PyErr_Occurred()) {
+        return -1;
+    }
+    PyObject *path = PyObject_CallOneArg(self->decide, filename);
+    if (path == NULL) {
+        return -1;
+    }
+    if (path != Py_None && (*file = registry_add_file(self->registry, path)) == NULL) {
+        Py_DECREF(path);
+        return -1;
+    }
+    Py_DECREF(path);
+    PyObject *value = *file == NULL ? Py_NewRef(Py_None) : PyLong_FromVoidPtr(*file);
+    int failed = value == NULL || PyDict_SetItem(self->decisions, filename, value) < 0;
+    Py_XDECREF(value);
+    return failed ? -1 : 0;
+}
+
+/* Decides on a code object that is met for the first time, or awaited, and arms it.  0, or -1 with an exception. */
+static int
+discover(Tracer *self, PyCodeObject *code)
+{
+    file_state *file = NULL;
+    code_state *state = registry_find(self->registry, (PyObject *)code);
+    if (state != NULL && !state->is_awaiting) {
+        return 0;
+    }
+    if (decide_file(self, code->co_filename, &file) < 0) {
+        return -1;
+    }
+    state = registry_find(self->registry, (PyObject *)code);
+    if (state != NULL && !state->is_awaiting) {
+        return 0;  // decide() let another thread run, which met it too
+    }
+    if (state == NULL && (state = registry_add(self->registry, code)) == NULL) {
+        return -1;
+    }
+    state->is_awaiting = false;
+    state->file = file;
+    if (file != NULL && tracer_arm(self, state, self->full_mask) < 0) {
+        return -1;
+    }
+    PyObject *told = self->meet == Py_None ? Py_NewRef(Py_None) : PyObject_CallOneArg(self->meet, (PyObject *)code);
+    Py_XDECREF(told);
+    return told == NULL ? -1 : 0;
+}
+
+PyObject *
+tracer_discover_starting(Tracer *self, PyObject *code)
+{
+    if (!PyCode_Check(code) || self->failed || !self->started) {
+        return Py_NewRef(self->monitoring.disable);
+    }
+    if (discover(self, (PyCodeObject *)code) == 0) {
+        code_state *state = registry_find(self->registry, code);
+        bool needed = self->discovery == self->measuring && state != NULL && state->file != NULL;
+        return Py_NewRef(needed ? Py_None : self->monitoring.disable);
+    }
+    if (PyErr_ExceptionMatches(PyExc_RecursionError)) {
+        PyErr_Clear();  // at the end of the stack
+        return Py_NewRef(Py_None);
+    }
+    if (is_programs_exception()) {
+        return NULL;
+    }
+    tracer_fail(self);
+    return Py_NewRef(self->monitoring.disable);
+}
+
+PyObject *
+tracer_on_discovery(CALLBACK_ARGS)  /* (code, offset): D's PY_START and PY_RESUME */
+{
+    UNUSED_CALLBACK_ARGS;
+    return tracer_discover_starting(((Callback *)callable)->tracer, args[0]);
+}
+
+int
+tracer_discover_registered(Tracer *self)
+{
+    list_link *head = &self->registry->all;
+    PyCodeObject *held = NULL;  // keeps the state we stand on in the list
+    int failed = 0;
+    for (list_link *node = head->next; !failed && node != head;) {
+        code_state *state = STATE_OF_ALL(node);
+        Py_XSETREF(held, (PyCodeObject *)Py_NewRef(state->code));
+        registry_untouch(state);
+        state->serial = 0;  // which no context has
+        state->file = NULL;
+        state->is_awaiting = false;
+        failed = decide_file(self, state->code->co_filename, &state->file) < 0
+                 || (state->file != NULL ? tracer_rearm(self, state) : 0) < 0;
+        node = node->next;
+    }
+    Py_XDECREF(held);
+    return failed ? -1 : 0;
+}
+
+int
+tracer_discover_running(Tracer *self)
+{
+    PyObject *codes = running_code();
+    int failed = codes == NULL;
+    for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(codes); i++) {
+        failed = discover(self, (PyCodeObject *)PyList_GET_ITEM(codes, i)) < 0;
+    }
+    Py_XDECREF(codes);
+    return failed ? -1 : 0;
+}
