@@ -9,15 +9,15 @@ All text of the source passes `escaped`.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from pygments.lexers.python import PythonLexer
 from pygments.token import Token
 
 from covcore.analysis.conditions import Condition
+from covcore.html.lexer import PageLexer
 
 if TYPE_CHECKING:
     from pygments.token import _TokenType
@@ -58,18 +58,20 @@ def highlighted(text: str, conditions: Mapping[int, Sequence[Span]]) -> list[str
     lines = text.split("\n")
     return [
         _markup(line, spans, conditions.get(number, ()))
-        for number, (line, spans) in enumerate(zip(lines, _colours(text), strict=True), 1)
+        for number, (line, spans) in enumerate(
+            zip(lines, colours(_lexer().get_tokens_unprocessed(text)), strict=True), 1
+        )
     ]
 
 
-def _colours(text: str) -> Iterator[list[Span]]:
-    """Where colours stand, line by line."""
+def colours(tokens: Iterable[tuple[int, _TokenType, str]]) -> Iterator[list[Span]]:
+    """Where colours stand, line by line; tokens as Pygments has them."""
     spans: list[Span] = []
     column = 0
     is_apart = False  # whether anything but blanks is between the last span and here
-    for _, kind, value in _lexer().get_tokens_unprocessed(text):
+    for _, kind, value in tokens:
         mark = _mark(kind)
-        for is_next, part in enumerate(value.split("\n")):
+        for is_next, part in enumerate(value.split("\n")) if "\n" in value else ((0, value),):
             if is_next:
                 yield spans
                 spans, column, is_apart = [], 0, False
@@ -77,7 +79,7 @@ def _colours(text: str) -> Iterator[list[Span]]:
             if not mark:
                 is_apart = is_apart or not part.isspace() and part != ""
             elif spans and spans[-1].mark == mark and not is_apart:
-                spans[-1] = spans[-1]._replace(end=end)
+                spans[-1] = Span(spans[-1].start, end, mark)
             elif part and not part.isspace():
                 spans.append(Span(column, end, mark))
                 is_apart = False
@@ -86,8 +88,8 @@ def _colours(text: str) -> Iterator[list[Span]]:
 
 
 @cache
-def _lexer() -> PythonLexer:
-    return PythonLexer()
+def _lexer() -> PageLexer:
+    return PageLexer()
 
 
 @cache

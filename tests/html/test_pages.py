@@ -15,12 +15,16 @@ from pathlib import Path
 import lxml.html
 import pytest
 from conftest import Place
+from pygments.lexers.python import PythonLexer
 
 from covcore.analysis.figures import Figures
 from covcore.html.data import as_script
+from covcore.html.highlight import colours
 from covcore.html.index import Entry, index_data
+from covcore.html.lexer import PageLexer
 from covcore.html.report import page_name
 
+ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """\
 def sign(n):
     if n > 0:
@@ -148,6 +152,43 @@ def test_colours_are_those_of_pygments_in_few_elements(place: Place) -> None:
         [("k", "return"), ("k", "not in"), ("s", 'f"{'), ("s", '} %s"'), ("k", "and"), ("b", "None"), ("n", "0x1f"), ("b", "len")],
     ]  # fmt: skip
     assert "\n".join(row.find(".//code").text_content() for row in rows) == source.rstrip("\n")
+
+
+def test_colours_are_those_of_pygments_own_lexer() -> None:
+    """Ours only takes what has no colour in longer pieces: of this project's sources, and of what is read in more than one way."""
+    sources = [path.read_text() for folder in ("covcore", "plugin") for path in (ROOT / folder).rglob("*.py")]
+    for text in (HARD_TO_READ, *sources):
+        found, expected = (list(colours(it.get_tokens_unprocessed(text))) for it in (PageLexer(), PythonLexer()))
+        differing = [
+            line for line, *spans in zip(text.split("\n"), found, expected, strict=True) if spans[0] != spans[1]
+        ]
+        assert not differing
+
+
+HARD_TO_READ = '''\
+"""Doc"""
+import os.path as p, x ; from . import (y as in_)
+class C(metaclass=type):
+   \t
+    r"""A docstring
+    in two""" ; 'no' """docstring"""
+    @property
+    async def match(self, case: int = -1, *args, _=None) -> list[str]:
+        match = case .real if case!=0xff else 1.e5 + .5 + 1_0 + 0o17 + 1if x else(2 or 3.25j)
+        match match:
+            case [_, *_] | C(_=_) if not match in _: return lambda x, /: x @ y
+            case {"a": None, **rest}: raise ValueError from None
+        x.format.print.in_ = __name__ , super().__init__, ...
+        return f"{x!r:>{width}} {{ {x=}" rb'\\x00' '%s %(a)d {0}' Rb"", fr'{x}''x', u'', bu, type.type
+    type X[T] = dict[T, not_]; print (é, né, in·, a·in, ªa) ; self.cls = cls . self
+    async with a as b, c: yield from d; await(e); x = yield; nonlocal isx, notx; del(x)
+\tlazy = lazy.lazy ; defx = classx = fromx = importx = a\\
+    .if_ ; "a \\
+    b"; x:=1; x**=-1; x<<=~1;  \x0c  pass #!/x # y
+
+lazy import z
+if __debug__:exit  # "quote'
+'''
 
 
 def test_the_index_lists_each_file_with_its_figures(report: Place) -> None:
