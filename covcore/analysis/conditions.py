@@ -20,13 +20,15 @@ from typing import NamedTuple
 
 from covcore.analysis import mcdc
 from covcore.analysis.codes import Code
-from covcore.analysis.mcdc import Decision
+from covcore.analysis.mcdc import Decision, Step
 from covcore.analysis.operands import ASYNC_LOOPS, LOOPS, TESTS, Operand, Operands, Place
 
 IF_FALSE, IF_TRUE, IF_NONE, IF_NOT_NONE = range(4)  # kinds of sites: src/sites.h
 FAMILIES = [TESTS, TESTS, TESTS, TESTS, LOOPS, -1, ASYNC_LOOPS]  # by kind; an `async for` statement is a branch alone
 RAISE = 3  # how a block ends: src/sites.h
 LONGEST_TEXT = 60  # characters
+
+type Identity = tuple[int, int, int, int, str, tuple[str, str]]
 
 
 class Condition(NamedTuple):
@@ -55,6 +57,11 @@ class Condition(NamedTuple):
     decision: int = -1
 
     @property
+    def identity(self) -> Identity:
+        """What tells it from all others of its file, whatever ran."""
+        return *self[:4], self.kind, self.outcomes
+
+    @property
     def missing(self) -> list[str]:
         """The outcomes that never happened though an event would tell."""
         return [
@@ -80,19 +87,52 @@ def find(codes: Sequence[Code], tree: ast.Module, text: str, counts: Callable[[i
         text: its text.
         counts: whether what stands on a physical line counts.
     """
+    operands = _operands(codes, tree)
+    source = _Source(text)
+    conditions = [
+        (source.condition(operand, family), operand)
+        for family, operand in _with_site(operands)
+        if counts(operand.node.lineno)
+    ]
+    conditions.sort(key=lambda pair: pair[0][:4])
+    return _with_decisions(conditions, operands, source)
+
+
+def seen(codes: Sequence[Code], tree: ast.Module, text: str) -> dict[Identity, tuple[int, int]]:
+    """Find who saw which outcomes.
+
+    Args:
+        codes: those that ran, with a bit set for each slot in `hits`: of the tests that hit it, say.
+        tree, text: as `find` has them.
+
+    Returns:
+        The bit sets of those who saw either outcome of a condition; of conditions that nobody saw any of nothing is said.
+    """
+    source = _Source(text)
+    found = {}
+    for family, operand in _with_site(_operands(codes, tree)):
+        true, false = operand.outcomes()
+        if true or false:
+            found[source.condition(operand, family).identity] = int(true), int(false)
+    return found
+
+
+def _operands(codes: Sequence[Code], tree: ast.Module) -> Operands:
+    """The operands of a text, and of their hits what the sites of code objects say."""
     sites = _Sites(codes)
     operands = Operands(tree, sites.lines())
     for place, expected in operands.at.items():
         for actual in sites.at(place, place in operands.managers):
             _join(expected, actual)
-    conditions = []
-    source = _Source(text)
+    return operands
+
+
+def _with_site(operands: Operands) -> Iterator[tuple[int, Operand]]:
+    """Those operands of which something can be said, each after its family."""
     for place, expected in operands.at.items():
         for operand in expected:
-            if operand.found and not operand.may_fold and counts(operand.node.lineno):
-                conditions.append((source.condition(operand, place[-1]), operand))
-    conditions.sort(key=lambda pair: pair[0][:4])
-    return _with_decisions(conditions, operands, source)
+            if operand.found and not operand.may_fold:
+                yield place[-1], operand
 
 
 class _Sites:
@@ -161,9 +201,11 @@ class _Source:
         knowable = family != ASYNC_LOOPS, True
         return Condition(*span, self.quote(node, *span), operand.kind, outcomes, operand.outcomes(), knowable)
 
-    def decision(self, test: ast.expr, conditions: tuple[int, ...], shown: tuple[bool, ...]) -> Decision:
+    def decision(
+        self, test: ast.expr, conditions: tuple[int, ...], shown: tuple[bool, ...], steps: Sequence[Step]
+    ) -> Decision:
         span = test.lineno, test.col_offset, test.end_lineno or 0, test.end_col_offset or 0
-        return Decision(*span, self.quote(test, *span), conditions, shown)
+        return Decision(*span, self.quote(test, *span), conditions, shown, tuple(step[1:] for step in steps))
 
     def quote(self, node: ast.expr, line: int, column: int, end_line: int, end_column: int) -> str:
         """An expression on one line; as it is written if it stands on one."""
@@ -188,5 +230,5 @@ def _with_decisions(found: list[tuple[Condition, Operand]], operands: Operands, 
             shown = mcdc.shown(steps, [conditions[number].hits for number in members])
             for number in members:
                 conditions[number] = conditions[number]._replace(decision=len(decisions))
-            decisions.append(source.decision(test, members, shown))
+            decisions.append(source.decision(test, members, shown, steps))
     return Conditions(conditions, decisions)

@@ -33,6 +33,7 @@ class Decision(NamedTuple):
         text: its source on one line, cut to a reader's measure.
         conditions: indices of its operands into the file's conditions, from left to right.
         shown: for each operand whether the outcomes show that it decides alone.
+        next: for each operand what comes next if it is true, and if it is false: an operand's place among these, TRUE or FALSE.
     """
 
     line: int
@@ -42,6 +43,7 @@ class Decision(NamedTuple):
     text: str
     conditions: tuple[int, ...]
     shown: tuple[bool, ...]
+    next: Sequence[Sequence[int]]
 
     @property
     def is_covered(self) -> bool:

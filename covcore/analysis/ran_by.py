@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
 from typing import NamedTuple
 
-from covcore.analysis import branches, codes, conditions, exclusions
+from covcore.analysis import branches, conditions, exclusions
 from covcore.analysis.branches import Branch
 from covcore.analysis.codes import Code, is_counted
 from covcore.analysis.exclusions import Rules
@@ -68,7 +68,6 @@ def ran_by(
     hits: Iterable[CodeHits],
     numbers: Mapping[int, int],
     rules: Rules,
-    optimize: int,
 ) -> RanBy:
     """Find it out.
 
@@ -77,7 +76,7 @@ def ran_by(
         result: its analysis.
         hits: what was hit of its code objects.
         numbers: context id -> number of its test; contexts that are not in it do not count.
-        rules, optimize: as the analysis had them.
+        rules: as the analysis had them.
     """
     first = parsed.outline.first
     sets = _Sets([one for one in hits if is_counted(one.qualname)], numbers, parsed.text.count("\n") + 1)
@@ -96,15 +95,13 @@ def ran_by(
     never_missed: dict[int, str] = {}
     for line, pattern in exclusions.matches(rules.partial, parsed.text).items():
         never_missed.setdefault(first[line], pattern)
-    not_counted = result.excluded.keys() | never_missed.keys()
-    with warnings.catch_warnings(action="ignore"):
-        all_codes = codes.whole(parsed.tree, sets.codes, optimize)
-    found = conditions.find(all_codes, parsed.tree, parsed.text, lambda line: first[line] not in not_counted)
+    seen = conditions.seen(sets.codes, parsed.tree, parsed.text)
+    outcomes = (seen.get(it.identity, (0, 0)) for it in result.conditions)
     return RanBy(
         sets.tests,
         {line: run[line] for line in result.statements if line in run},
         ways,
-        [(sets.members(int(true)), sets.members(int(false))) for true, false in (it.hits for it in found.conditions)],
+        [(sets.members(true), sets.members(false)) for true, false in outcomes],
         {(line, to): pattern for line, pattern in never_missed.items() for to in result.branches.get(line, ())},
     )
 

@@ -1,6 +1,5 @@
 """The page of a file: its source with what ran of it, and the data that its script needs."""
 
-import ast
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -11,7 +10,6 @@ from covcore.analysis.baseline import Change
 from covcore.analysis.conditions import Condition
 from covcore.analysis.figures import Figures
 from covcore.analysis.file import FileResult
-from covcore.analysis.mcdc import diagram
 from covcore.analysis.ran_by import Parsed, RanBy
 from covcore.errors import printable
 from covcore.html.data import packed
@@ -41,7 +39,8 @@ class Row(NamedTuple):
 
     number: int
     state: str
-    is_first: bool  # of its statement; False: it goes on from a line above
+    sign: str  # of the state; "": it goes on from a line above, or has no state
+    word: str  # the same for who cannot see it
     code: Markup
     ways: Sequence[Way] = ()
     conditions: Sequence[tuple[int, str, str]] = ()  # index, text, the outcomes that never happened
@@ -50,14 +49,6 @@ class Row(NamedTuple):
     n_tests: int = 0
     change: str = ""  # since the baseline
     is_first_change: bool = False  # of a stretch
-
-    @property
-    def sign(self) -> str:
-        return SIGNS[self.state] if self.is_first else ""
-
-    @property
-    def word(self) -> str:
-        return WORDS[self.state]
 
 
 class Function(NamedTuple):
@@ -123,7 +114,7 @@ def page(parsed: Parsed, result: FileResult, found: RanBy, change: Change | None
         data["record"] = packed(raw)
         data["phrases"] = PHRASES
         data["quotes"] = {line: meanings[line].quote for line in result.branches if line in meanings}
-        data["decisions"] = _diagrams(parsed.tree, result)
+        data["decisions"] = _diagrams(result)
     return Page(
         list(_rows(parsed, result, grouped, meanings, change)),
         data,
@@ -143,20 +134,10 @@ def _has_chip(condition: Condition, result: FileResult) -> bool:
     return not (condition.kind == "test" and condition.line in result.branches)
 
 
-def _diagrams(tree: ast.Module, result: FileResult) -> list[list[list[int]]]:
+def _diagrams(result: FileResult) -> list[list[list[int]]]:
     """For each decision its steps: the index of a condition, and what comes next (covcore.analysis.mcdc)."""
-    if not result.decisions:
-        return []
-    tests = {
-        (it.lineno, it.col_offset, it.end_lineno, it.end_col_offset): it
-        for it in ast.walk(tree)
-        if isinstance(it, ast.expr)
-    }
     return [
-        [
-            [number, step.when_true, step.when_false]
-            for number, step in zip(it.conditions, diagram(tests[it[:4]]) or (), strict=True)
-        ]
+        [[number, *following] for number, following in zip(it.conditions, it.next, strict=True)]
         for it in result.decisions
     ]
 
@@ -218,10 +199,12 @@ def _rows(
         note = f"excluded by {printable(excluding)}" if excluding and excluding != rule else ""
         rule = excluding if statement in states else rule
         changed = changes.get(statement, "")
+        state = states.get(statement, "")
         yield Row(
             number,
-            states.get(statement, ""),
-            statement == number,
+            state,
+            SIGNS[state] if statement == number else "",
+            WORDS[state],
             Markup(code[number - 1]),
             ways.get(number, ()),
             chips.get(number, ()),

@@ -75,7 +75,6 @@ class Report:
         self.entries = sorted(entries, key=lambda entry: entry.name)
         self._database = database
         self._rules = rules
-        self._optimize = database.optimize()
         tests = Tests(database, found.contexts)
         has_tests = choice.with_tests and tests.outside != (1 << len(tests.names)) - 1
         self.test_names = [printable(name) for name in tests.names] if has_tests else []
@@ -91,7 +90,7 @@ class Report:
         try:
             parsed = parse(source.read(entry.path).text)
             hits = self._database.hits_of(entry.path)[1] if self._numbers else []
-            found = ran_by(parsed, self.results[entry.path], hits, self._numbers, self._rules, self._optimize)
+            found = ran_by(parsed, self.results[entry.path], hits, self._numbers, self._rules)
             return page(parsed, self.results[entry.path], found, self.changes.get(entry.path))
         except (source.UnusableSource, SyntaxError, IndexError, ValueError):
             raise CovcoreError(f"{plain_name(entry.path)} has changed in this moment: try again") from None

@@ -294,11 +294,6 @@ class Database:
         with Reading(self.name):
             return any(path for _, _, path in self.connection.execute("PRAGMA database_list"))
 
-    def optimize(self) -> int:
-        """The lowest level of -O that anything ran under: what code that never ran is compiled with."""
-        with Reading(self.name):
-            return min((level for (level,) in self._rows("SELECT DISTINCT optimize FROM code", int)), default=0)
-
     def add_to(self, union: Union) -> None:
         """Add all its data to a union."""
         runs, processes = self.runs(), self.processes()
