@@ -1,4 +1,4 @@
-// needs: shape.c sites.c locations.c
+// needs: shape.c sites.c locations.c handlers.c proofs.c
 /* Numbers as the database holds them. */
 #include <string.h>
 
