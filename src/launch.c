@@ -212,11 +212,11 @@ launch_defer(PyObject *Py_UNUSED(module), PyObject *args)
     PyObject *self = PyTuple_Pack(3, function, argument, before);
     PyObject *hook = self == NULL ? NULL : PyCFunction_New(&run_deferred_method, self);
     Py_XDECREF(self);
-    int failed = hook == NULL || PySys_SetObject("excepthook", hook) < 0;
-    Py_XDECREF(hook);
-    if (failed) {
+    if (hook == NULL || PySys_SetObject("excepthook", hook) < 0) {
+        Py_XDECREF(hook);
         return NULL;
     }
+    // Our reference is never given back: before 3.14 the interpreter calls the hook by a borrowed one, and the hook takes itself out.
     Py_RETURN_NONE;
 }
 
