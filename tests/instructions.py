@@ -14,7 +14,7 @@ CACHES = [
     _ENTRIES.get(name, 0) if hasattr(_ENTRIES, "get") else _ENTRIES[n] for n, name in enumerate(opcode.opname[:256])
 ]
 _JUMPS = frozenset(opcode.hasjrel)
-_LOOP_END = 2 if sys.version_info < (3, 13) else 4  # bytes that an exhausted FOR_ITER passes over
+LOOP_END = 2 if sys.version_info < (3, 13) else 4  # bytes that an exhausted FOR_ITER passes over
 
 
 class Instruction(NamedTuple):
@@ -52,6 +52,23 @@ def instructions(code: CodeType) -> Iterator[Instruction]:
         at = end
 
 
+HAS_EVENT_PER_ARM = sys.version_info >= (3, 14)  # before, one event BRANCH tells of both, and none of an `async for`
+
+
+def eventless_arms(code: CodeType) -> dict[int, tuple[int, int]]:
+    """Before 3.14: {offset of an instruction that only an arm of an `async for` leads to: (source, destination)}.
+
+    RIGHT is the END_ASYNC_FOR, as for the event of later versions, whether it ends the loop or goes on raising."""
+    if HAS_EVENT_PER_ARM or "END_ASYNC_FOR" not in {each.name for each in instructions(code)}:
+        return {}
+    names = {each.offset: each.name for each in instructions(code)}
+    found = {}
+    for source, left, right in branches(code):
+        if names[source] == "END_SEND":
+            found |= {left: (source, left), right - 2: (source, right)}
+    return found
+
+
 def branches(code: CodeType) -> list[tuple[int, int, int]]:
     """What code.co_branches() gives since 3.14: (source, not taken or next item, taken or exhausted)."""
     if hasattr(code, "co_branches"):
@@ -60,7 +77,7 @@ def branches(code: CodeType) -> list[tuple[int, int, int]]:
     every = list(instructions(code))
     for each in every:
         if each.jump_target is not None and (each.name.startswith("POP_JUMP_IF") or each.name == "FOR_ITER"):
-            right = each.jump_target + (_LOOP_END if each.name == "FOR_ITER" else 0)
+            right = each.jump_target + (LOOP_END if each.name == "FOR_ITER" else 0)
             found.append((each.offset, each.end, right))
         elif each.name == "END_ASYNC_FOR":
             # Its handler's range is the waiting for the next item, which ends with the END_SEND.

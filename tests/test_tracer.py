@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from instructions import branches
 from programs import PROGRAMS
 from tracing import Observation, observe
 
@@ -63,7 +64,7 @@ def known_arcs(path: Path, observation: Observation) -> Observation:
 
     def walk(code: Any) -> None:
         arcs = known.setdefault(f"{code.co_qualname}:{code.co_firstlineno}", set())
-        for source, left, right in code.co_branches():
+        for source, left, right in branches(code):
             arcs |= {(source, left), (source, right)}
         for constant in code.co_consts:
             if hasattr(constant, "co_code"):

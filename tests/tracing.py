@@ -22,6 +22,8 @@ from pathlib import Path
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
 from typing import Any, Protocol
 
+from instructions import HAS_EVENT_PER_ARM, eventless_arms
+
 type Observation = dict[str, dict[str, list[Any]]]  # context -> code object -> what ran there
 
 
@@ -167,16 +169,35 @@ class LinesTwin(Twin):
 class ArcsTwin(Twin):
     TOOL = 5
 
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.kept: list[CodeType] = []
+        self.eventless: dict[int, dict[int, tuple[int, int]]] = {}
+
     def start(self) -> None:
         monitoring = sys.monitoring
         monitoring.use_tool_id(self.TOOL, "twin")
-        for event in (monitoring.events.BRANCH_LEFT, monitoring.events.BRANCH_RIGHT):
-            monitoring.register_callback(self.TOOL, event, self.branch)
-        monitoring.set_events(self.TOOL, monitoring.events.BRANCH_LEFT | monitoring.events.BRANCH_RIGHT)
+        events: Any = monitoring.events
+        if HAS_EVENT_PER_ARM:
+            callbacks = {events.BRANCH_LEFT: self.branch, events.BRANCH_RIGHT: self.branch}
+        else:
+            callbacks = {events.BRANCH: self.branch, events.INSTRUCTION: self.instruction}
+        for event, callback in callbacks.items():
+            monitoring.register_callback(self.TOOL, event, callback)
+        monitoring.set_events(self.TOOL, sum(callbacks))
 
     def branch(self, code: CodeType, source: int, destination: int) -> None:
         if code.co_filename == self.path:
             self.add(code, (source, destination))
+
+    def instruction(self, code: CodeType, offset: int) -> None:
+        if code.co_filename != self.path:
+            return
+        if id(code) not in self.eventless:
+            self.kept.append(code)
+            self.eventless[id(code)] = eventless_arms(code)
+        if offset in self.eventless[id(code)]:
+            self.add(code, self.eventless[id(code)][offset])
 
     def stop(self) -> None:
         if sys.monitoring.get_tool(self.TOOL) == "twin":

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import opcode
+import sys
 from types import CodeType
 from typing import NamedTuple
 
-_CACHES = [opcode._inline_cache_entries.get(name, 0) for name in opcode.opname]  # type: ignore[attr-defined]
+from instructions import CACHES, LOOP_END, branches
+
 _JUMPS = frozenset(opcode.hasjrel)
 _BACKWARD = frozenset(number for name, number in opcode.opmap.items() if "JUMP_BACKWARD" in name)
 _CHOICES = frozenset(number for name, number in opcode.opmap.items() if name.startswith("POP_JUMP_IF"))
-_PREFIX, _FOR, _ASYNC_END, _NOT_TAKEN, _SEND_END = (
-    opcode.opmap[name] for name in ("EXTENDED_ARG", "FOR_ITER", "END_ASYNC_FOR", "NOT_TAKEN", "END_SEND")
+_PREFIX, _FOR, _ASYNC_END, _SEND_END = (
+    opcode.opmap[name] for name in ("EXTENDED_ARG", "FOR_ITER", "END_ASYNC_FOR", "END_SEND")
 )
-RETURN, YIELD = opcode.opmap["RETURN_VALUE"], opcode.opmap["YIELD_VALUE"]
+_NOT_TAKEN = opcode.opmap.get("NOT_TAKEN")  # from 3.14 on
+RETURNS = {number for name, number in opcode.opmap.items() if name in ("RETURN_VALUE", "RETURN_CONST")}
+YIELD = opcode.opmap["YIELD_VALUE"]
 
 
 class Site(NamedTuple):
@@ -44,12 +48,12 @@ class Bytecode:
         self.following: dict[int, tuple[int, ...]] = {}
         self.sites: list[Site] = []
         raw = code.co_code
-        asynchronous = {right: source for source, _, right in code.co_branches()}
+        asynchronous = {right: source for source, _, right in branches(code)}
         at = extended = 0
         while at < len(raw):
             number = raw[at]
             argument = raw[at + 1] | extended
-            after = at + 2 + 2 * _CACHES[number]
+            after = at + 2 + 2 * CACHES[number]
             extended = argument << 8 if number == _PREFIX else 0
             self.opcodes[at] = number
             self.following[at] = self._successors(number, argument, at, after)
@@ -63,7 +67,7 @@ class Bytecode:
             return (after,)
         target = after - 2 * argument if number in _BACKWARD else after + 2 * argument
         if number == _FOR:
-            target += 2  # past the END_FOR, which it does itself
+            target += LOOP_END if sys.version_info < (3, 14) else 2  # past the END_FOR, which it does itself
         if number == _FOR or number in _CHOICES:
             self.sites.append(Site(at, frozenset({(at, after)}), frozenset({(at, target)})))
         return (after, target)
@@ -74,11 +78,14 @@ class Bytecode:
         end_send = source
         while self.opcodes[end_send] != _SEND_END:  # CPython is some instructions out where END_ASYNC_FOR has a prefix
             end_send += 2
-        not_taken = end_send + 2
-        told = (
-            self.opcodes[not_taken] == _NOT_TAKEN
-        )  # reached also from the CLEANUP_THROW of an await that was thrown into
-        left = frozenset({(not_taken, not_taken + 2)} if told else ())
+        if _NOT_TAKEN is None:
+            left = frozenset({(end_send, end_send + 2)})
+        else:
+            not_taken = end_send + 2
+            told = (
+                self.opcodes[not_taken] == _NOT_TAKEN
+            )  # reached also from the CLEANUP_THROW of an await that was thrown into
+            left = frozenset({(not_taken, not_taken + 2)} if told else ())
         self.sites.append(Site(source, left, frozenset({(at, after)}), at))
 
     def is_smooth(self, before: int, at: int) -> bool:

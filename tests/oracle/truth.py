@@ -12,7 +12,7 @@ from itertools import pairwise
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
-from oracle.bytecode import RETURN, YIELD, Bytecode
+from oracle.bytecode import RETURNS, YIELD, Bytecode
 from oracle.support import Support, execute
 from oracle.text import Text
 
@@ -192,7 +192,7 @@ def follow(
     last = bytecode.opcodes[offsets[-1]]
     if last == YIELD:
         return Branch(line, exit, True)  # asleep for ever: it never came to where it was going
-    return Branch(line, exit, raised or last != RETURN)
+    return Branch(line, exit, raised or last not in RETURNS)
 
 
 def observe(path: str, text: str, seed: int, rounds: int) -> dict[str, Any]:
