@@ -2,6 +2,8 @@
  * clears them. */
 #include "tracer.h"
 
+#include "compat.h"
+
 static int
 register_callback(Tracer *self, int tool, uint32_t event, vectorcallfunc function)
 {
@@ -32,9 +34,28 @@ register_callbacks(Tracer *self)
     return 0;
 }
 
+/* Before 3.14 a code object's local events outlive the tool, cost what events without a callback cost, and are heard by whoever
+ * takes the id next. */
+static int
+disarm_all(Tracer *self)
+{
+    int ours = monitoring_owns(&self->monitoring, self->measuring);
+    list_link *head = &self->registry->all;
+    for (list_link *node = head->next; ours > 0 && node != head; node = node->next) {
+        code_state *state = STATE_OF_ALL(node);
+        if (state->armed != 0 && tracer_arm(self, state, 0) < 0) {
+            return -1;
+        }
+    }
+    return ours < 0 ? -1 : 0;
+}
+
 void
 tracer_free_ids(Tracer *self)
 {
+    if (!HAS_EVENT_PER_ARM && disarm_all(self) < 0) {
+        PyErr_Clear();
+    }
     if (monitoring_free_id(&self->monitoring, self->measuring) < 0
         || (self->discovery != self->measuring && monitoring_free_id(&self->monitoring, self->discovery) < 0)) {
         PyErr_Clear();  // the id was not ours any more, or monitoring is being torn down

@@ -243,6 +243,13 @@ mark_entry(builder *b, int64_t unit)
     }
 }
 
+/* Before 3.14 a test may jump to where it goes on anyway: nothing tells one arm from the other, and it is none. */
+static bool
+is_site(const builder *b, uint32_t unit, uint8_t flow)
+{
+    return (flow == TEST || flow == ITERATE) && (ARMS_HAVE_EVENTS || argument_at(b, unit) != 0);
+}
+
 static int
 mark_site(builder *b, uint32_t unit, int64_t right)
 {
@@ -312,7 +319,7 @@ mark_flow(builder *b, uint32_t unit, uint8_t flow)
     }
     b->most.n_blocks++; /* after this one; and a handler's line may begin there */
     b->most.n_starts++;
-    if ((flow == TEST || flow == ITERATE) && mark_site(b, unit, right_of(b, unit)) < 0) {
+    if (is_site(b, unit, flow) && mark_site(b, unit, right_of(b, unit)) < 0) {
         return -1;
     }
     switch (flow) {
@@ -460,7 +467,9 @@ see_flow(walk *w, uint32_t unit, unsigned opcode)
     switch (traits[opcode] & FLOW) {
     case TEST:
     case ITERATE:
-        add_site(w, unit, opcode);
+        if (is_site(b, unit, traits[opcode] & FLOW)) {
+            add_site(w, unit, opcode);
+        }
         break;
     case ITERATED:
         complete_async_site(w, unit);

@@ -78,7 +78,8 @@ def branches(code: CodeType) -> list[tuple[int, int, int]]:
     for each in every:
         if each.jump_target is not None and (each.name.startswith("POP_JUMP_IF") or each.name == "FOR_ITER"):
             right = each.jump_target + (LOOP_END if each.name == "FOR_ITER" else 0)
-            found.append((each.offset, each.end, right))
+            if right != each.end:  # or else nothing tells one arm from the other
+                found.append((each.offset, each.end, right))
         elif each.name == "END_ASYNC_FOR":
             # Its handler's range is the waiting for the next item, which ends with the END_SEND.
             ranges = [it for it in dis._parse_exception_table(code) if it.target == each.offset]  # type: ignore[attr-defined]

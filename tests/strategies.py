@@ -6,6 +6,7 @@ from simple to involved, since Hypothesis shrinks towards the first.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from textwrap import indent
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 type Draw = Callable[[st.SearchStrategy[int]], int]
 
+TEMPLATE = "t" if sys.version_info >= (3, 14) else "f"
 EXCEPTIONS = ["ValueError", "KeyError", "(ValueError, Oops)", "Oops", "TypeError", "Exception"]
 PATTERNS = [
     "0",
@@ -225,7 +227,7 @@ class Writer:
         return self.pick(
             [
                 f'len(f"{{(1 if {e(place, depth)} else 2)!r:>{{n()}}}}")',
-                f't"{{{e(place, 0)}}}{{(c() and {e(place, depth)})}}"',
+                f'{TEMPLATE}"{{{e(place, 0)}}}{{(c() and {e(place, depth)})}}"',
                 f'len(f"""a {{\n    ({e(place, depth)} or c())\n}} b""")',
             ]
         )

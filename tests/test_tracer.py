@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from instructions import branches
+from instructions import HAS_EVENT_PER_ARM, branches
 from programs import PROGRAMS
 from tracing import Observation, observe
 
@@ -122,7 +122,9 @@ def test_an_arc_that_is_under_way_at_a_switch(tmp_path: Path) -> None:
 
 
 @pytest.mark.xfail(
-    reason="the jump that is being decided during a switch was silenced in the last context", strict=True
+    HAS_EVENT_PER_ARM,
+    reason="the jump that is being decided during a switch was silenced in the last context",
+    strict=True,
 )
 def test_an_arc_of_hot_code_that_is_under_way_at_a_switch(tmp_path: Path) -> None:
     """The same in code that is silenced: FOR_ITER began before it was armed again.  Lines are exact."""
@@ -138,8 +140,8 @@ from covcore import _tracer
 
 def once(n):
     if n:
-        return 1
-    return 2
+        return [1, n, 2, n]
+    return [2, n, 3, n]
 
 def looping(n):
     total = 0
@@ -278,6 +280,7 @@ def interrupted(code, function, argument):
         pass
     assert interrupted_in.pop() == ("in_start" if HOW == "start" else code.co_name)
     if HOW == "start":
+        monitoring.set_local_events(0, code, 0)  # before 3.14 they outlive the tool
         monitoring.free_tool_id(0)
 f(0)
 steps = g(); next(steps)
@@ -346,6 +349,7 @@ def test_stop_and_start(tmp_path: Path) -> None:
 
 THIEF = """
 import sys
+heard = []
 def f(x):
     if x:
         return 1
@@ -357,12 +361,11 @@ for i in ours:
     if STOLEN:
         sys.monitoring.use_tool_id(i, "thief")
         sys.monitoring.register_callback(i, sys.monitoring.events.LINE, lambda code, line: heard.append(line))
-heard = []
 switch("A")
 f(1)
 switch("B")
 f(0)
-assert not heard, heard
+assert not heard or sys.version_info < (3, 14), heard  # before, what a tool has armed stays when it is freed
 """
 
 
@@ -372,7 +375,7 @@ def test_ids_freed_and_taken(stolen: bool, tmp_path: Path) -> None:
     got = observe("covcore", write(tmp_path, THIEF.replace("STOLEN", str(stolen))))
     assert got["error"] is None
     lines = as_sets(got["lines"])
-    assert (lines["", "f:3"], lines["A", "f:3"], lines["B", "f:3"]) == ({4, 6}, {4, 5}, {4, 6})
+    assert (lines["", "f:4"], lines["A", "f:4"], lines["B", "f:4"]) == ({5, 7}, {5, 6}, {5, 7})
 
 
 LATE_EXITS = """

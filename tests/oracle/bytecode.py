@@ -68,7 +68,7 @@ class Bytecode:
         target = after - 2 * argument if number in _BACKWARD else after + 2 * argument
         if number == _FOR:
             target += LOOP_END if sys.version_info < (3, 14) else 2  # past the END_FOR, which it does itself
-        if number == _FOR or number in _CHOICES:
+        if (number == _FOR or number in _CHOICES) and after != target:  # before 3.14 both arms may go the same way
             self.sites.append(Site(at, frozenset({(at, after)}), frozenset({(at, target)})))
         return (after, target)
 

@@ -60,6 +60,8 @@ class Truth:
         self.bytecodes: dict[CodeType, Bytecode] = {}
 
     def start(self) -> None:
+        if sys.version_info < (3, 13):
+            sys._getframe().f_trace_opcodes = True  # settrace() looks whether any frame has had it
         sys.settrace(self._call)
 
     def stop(self) -> None:
