@@ -1012,7 +1012,7 @@ f([0])
 """,
     "type parameters and aliases": """
 type X[T] = list[T]
-def f[T: (int, str) = int](x: T) -> T:
+def f[T: (int, str)](x: T) -> T:
     if x:  #> 4 !exit
         return x
 class A[T]: pass  #> 6 exit

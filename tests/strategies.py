@@ -42,7 +42,7 @@ TYPE_PARAMETERS = [
     "",
     "[T]",
     "[T: int, *Ts]",
-    "[T: (int, str) = int, **P = [int]]",
+    "[T: (int, str) = int, **P = [int]]" if sys.version_info >= (3, 13) else "[T: (int, str), **P]",
     "[\n    T = int,\n    *Ts = *tuple[int]\n]",
 ]
 
