@@ -130,21 +130,41 @@ change_pattern(hit_table *h, uint32_t code)
 
 /* ---- what a recording says ---- */
 
-static int
-mark(hit_table *h, uint32_t code, uint32_t slot)
+/* The bitmap of the code object under the current context, until one is asked for of another; or NULL. */
+static uint8_t *
+bits_of(hit_table *h, uint32_t code)
 {
-    uint32_t pattern = h->codes[code].pattern;
+    const uint32_t pattern = h->codes[code].pattern;
 
-    if (slot == NO_SLOT) {
-        return 0;
-    }
     if (pattern == NO_PATTERN || h->patterns[pattern].context != h->context) {
         if (change_pattern(h, code) < 0) {
-            return -1;
+            return NULL;
         }
-        pattern = h->codes[code].pattern;
     }
-    h->bits[h->patterns[pattern].first_byte + slot / 8] |= (uint8_t)(0x80 >> slot % 8);
+    return h->bits + h->patterns[h->codes[code].pattern].first_byte;
+}
+
+/* Marks arcs of the table, mostly of one code object or a few. */
+static int
+mark(hit_table *h, const hit_arc *arcs, size_t n)
+{
+    uint8_t *bits = NULL;
+    uint32_t code = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const hit_arc arc = arcs[i];
+        if (arc.slot == NO_SLOT) {
+            continue;
+        }
+        if (bits == NULL || arc.code != code) {
+            code = arc.code;
+            bits = bits_of(h, code);
+            if (bits == NULL) {
+                return -1;
+            }
+        }
+        bits[arc.slot / 8] |= (uint8_t)(0x80 >> arc.slot % 8);
+    }
     return 0;
 }
 
@@ -175,19 +195,19 @@ define_arc(hit_table *h, uint32_t code, uint32_t slot)
         return -1;
     }
     h->arcs = arcs;
-    arcs[h->n_arcs++] = (hit_arc){code, slot};
-    return mark(h, code, slot);
+    arcs[h->n_arcs] = (hit_arc){code, slot};
+    return mark(h, &arcs[h->n_arcs++], 1);
 }
 
-/* Marks an arc again. */
+/* Marks n arcs again. */
 static int
-hit_again(hit_table *h, uint32_t arc)
+hit_again(hit_table *h, size_t first, uint32_t n)
 {
-    if (arc >= h->n_arcs) {
+    if (first >= h->n_arcs || n > h->n_arcs - first) {
         return refuse(h, "a hit of an unknown arc");
     }
-    h->last_hit = arc;
-    return mark(h, h->arcs[arc].code, h->arcs[arc].slot);
+    h->last_hit = (uint32_t)first + n - 1;
+    return mark(h, &h->arcs[first], n);
 }
 
 int
@@ -214,7 +234,7 @@ int
 hits_hit(hit_table *h, uint32_t arc)
 {
     h->after = AFTER_HIT;
-    return hit_again(h, arc);
+    return hit_again(h, arc, 1);
 }
 
 int
@@ -225,14 +245,14 @@ hits_more(hit_table *h, uint32_t n)
     if (h->after == AFTER_OTHER || n == 0) {
         return refuse(h, "more of nothing");
     }
-    if (h->after == AFTER_ARC && n > h->n_slots - h->n_more_arcs) {
-        return refuse(h, "more arcs than code objects have");
+    if (h->after == AFTER_HIT) {
+        failed = hit_again(h, (size_t)h->last_hit + 1, n);
     }
-    for (uint32_t i = 0; !failed && i < n; i++) {
-        if (h->after == AFTER_HIT) {
-            failed = hit_again(h, h->last_hit + 1);
-        }
-        else {
+    else if (n > h->n_slots - h->n_more_arcs) {
+        failed = refuse(h, "more arcs than code objects have");
+    }
+    else {
+        for (uint32_t i = 0; !failed && i < n; i++) {
             const hit_arc last = h->arcs[h->n_arcs - 1];
             failed = last.slot == NO_SLOT ? refuse(h, "more of no arc") : define_arc(h, last.code, last.slot + 1);
             h->n_more_arcs++;

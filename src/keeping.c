@@ -198,6 +198,7 @@ keeping_code(Tracer *self, code_state *state)
     else {
         state->shape = full;
         state->has_shape = true;
+        heard_init(&state->heard, &state->shape, (size_t)Py_SIZE(state->code));
     }
     return failed;
 }

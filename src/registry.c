@@ -59,6 +59,7 @@ state_free(void *extra)
     list_remove(&state->touched);
     shape_free(&state->shape);
     PyMem_RawFree(state->arms_taken);
+    heard_free(&state->heard);
     PyMem_RawFree(state);
     reg->n_states--;
     if (reg->n_holders == 0 && reg->n_states == 0) {

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "heard.h"
 #include "sha256.h"
 #include "sites.h"
 
@@ -46,7 +47,8 @@ typedef struct {
     list_link touched;             /* in registry.touched, once silenced anywhere in the current context */
     uint32_t id;                   /* in the recording of `generation` */
     uint32_t generation;           /* 0: in none yet */
-    uint32_t serial;               /* of the context that the next three are of */
+    uint32_t serial;               /* of the context that the next four are of */
+    heard heard;
     uint32_t spare;                /* events that will not be silenced yet */
     uint32_t lines_left;           /* lines not hit yet */
     uint32_t patience;             /* starts and jumps back until LINE gives way to INSTRUCTION; 0: it won't */

@@ -184,6 +184,7 @@ enter(Tracer *self, code_state *state)
 {
     state->serial = self->serial;
     state->lines_left = NOT_COUNTED;  // until the first hit, when the shape is known
+    heard_clear(&state->heard);
     if (!HAS_EVENT_PER_ARM && state->arms_taken != NULL) {
         memset(state->arms_taken, 0, state->shape.n_sites);
     }
@@ -200,7 +201,7 @@ enter(Tracer *self, code_state *state)
     }
 }
 
-/* What each callback does first.  Puts a code object without events to spare on the list of those that the next switch arms
+/* What comes first with each event.  Puts a code object without events to spare on the list of those that the next switch arms
  * again: that must come before any DISABLE on it. */
 static inline void
 begin(Tracer *self, code_state *state)
@@ -278,6 +279,7 @@ record_hit(Tracer *self, code_state *state, uint32_t from, uint32_t to, uint32_t
     }
     if (!keeping_ready(self)) {  // a forked child: it begins a recording of its own
         if (prepare(self, state) == 0) {
+            begin(self, state);
             hit(self, state, from, to);
         }
         return;
@@ -297,11 +299,10 @@ record_hit(Tracer *self, code_state *state, uint32_t from, uint32_t to, uint32_t
     }
 }
 
-/* Records that an arc was hit. */
-static inline void
+/* Records that an arc of code that has begun was hit. */
+static void
 hit(Tracer *self, code_state *state, uint32_t from, uint32_t to)
 {
-    begin(self, state);
     if ((state->generation != self->generation || state->lines_left == NOT_COUNTED) && prepare(self, state) < 0) {
         return;
     }
@@ -323,8 +324,8 @@ hit(Tracer *self, code_state *state, uint32_t from, uint32_t to)
 
 /* ---- callbacks: (code, ...) -> DISABLE ---- */
 
-/* The state of the code object of an event that M should measure, or NULL: the event is silenced.  In a pause that, too, is
- * for the next switch to take back. */
+/* The state of the code object of an event that M should measure, which has begun; or NULL: the event is silenced.  In a pause
+ * that, too, is for the next switch to take back. */
 static inline code_state *
 measured(Tracer *self, PyObject *code)
 {
@@ -336,6 +337,7 @@ measured(Tracer *self, PyObject *code)
         (void)registry_touch(state);
         return NULL;
     }
+    begin(self, state);
     return state;
 }
 
@@ -414,7 +416,10 @@ on_line(CALLBACK_ARGS)  /* (code, line) */
     if (state == NULL) {
         return Py_NewRef(self->monitoring.disable);
     }
-    hit(self, state, FROM_LINE, number_of(args[1]));
+    const uint32_t line = number_of(args[1]);
+    if (!heard_line(&state->heard, line)) {
+        hit(self, state, FROM_LINE, line);
+    }
     return silence(self, state);
 }
 
@@ -446,7 +451,6 @@ on_branch(CALLBACK_ARGS)  /* (code, source, destination): before 3.14, of both a
     if (state == NULL) {
         return Py_NewRef(self->monitoring.disable);
     }
-    begin(self, state);
     if (state->arms_taken == NULL && prepare(self, state) < 0) {
         return silence(self, state);
     }
@@ -473,7 +477,10 @@ on_left(CALLBACK_ARGS)  /* (code, source, destination) */
     if (state == NULL) {
         return Py_NewRef(self->monitoring.disable);
     }
-    hit(self, state, FROM_LEFT, pack(unit_of(args[2])));
+    const uint32_t unit = unit_of(args[2]);
+    if (!heard_left(&state->heard, unit)) {
+        hit(self, state, FROM_LEFT, pack(unit));
+    }
     return silence(self, state);
 }
 
@@ -495,7 +502,6 @@ on_right(CALLBACK_ARGS)  /* (code, source, destination) */
 static void
 hit_start(Tracer *self, code_state *state, uint32_t offset)
 {
-    begin(self, state);
     if (!state->has_shape && prepare(self, state) < 0) {
         return;
     }
@@ -515,7 +521,6 @@ on_jump(CALLBACK_ARGS)  /* (code, source, destination) */
         return Py_NewRef(self->monitoring.disable);
     }
     uint32_t source = number_of(args[1]), destination = number_of(args[2]);
-    begin(self, state);
     if (destination > source) {
         return silence(self, state);
     }
@@ -560,7 +565,6 @@ on_start(CALLBACK_ARGS)  /* (code, offset): M's PY_START and PY_RESUME */
     if (state == NULL) {
         return Py_NewRef(self->monitoring.disable);
     }
-    begin(self, state);
     if (state->lines_left == NOT_COUNTED && prepare(self, state) < 0) {
         return silence(self, state);
     }

@@ -25,8 +25,8 @@ BEGIN, END = "<!-- what `make plants` saw -->\n", "<!-- end -->\n"
 TIMEOUT = 600  # seconds: a defect may have a test wait for ever
 
 # What looks at a copy.  Other words are tests, as pytest has them.
-ORACLE, C_RECORDING = "the oracle", "c/test_recording"
-TRACER, TOOLS, BUSY = "test_tracer.py", "coexistence/test_tools.py", "coexistence/test_tools.py::test_beside_busy_code"
+ORACLE, C_ARCS, C_RECORDING, C_SITES = "the oracle", "c/test_arcs", "c/test_recording", "c/test_sites"
+TRACER, READER, BUSY = "test_tracer.py", "test_reader.py", "coexistence/test_tools.py::test_beside_busy_code"
 
 
 class Change(NamedTuple):
@@ -66,8 +66,8 @@ DEFECTS = {
     "line-dropped": of_oracle(
         "one line in 16",
         "src/tracer.c",
-        "    hit(self, state, FROM_LINE, number_of(args[1]));",
-        "    if (number_of(args[1]) % 16 != 7) hit(self, state, FROM_LINE, number_of(args[1]));",
+        "    if (!heard_line(&state->heard, line)) {",
+        "    if (!heard_line(&state->heard, line) && line % 16 != 7) {",
     ),
     "no-jump": of_oracle("JUMP tells of no line", "src/tracer.c", "    hit_start(self, state, destination);\n", ""),
     "lines-given-up-early": of_oracle(
@@ -121,9 +121,8 @@ DEFECTS = {
     ),
     "silenced-untouched": of_tracer(
         "PY_START is silenced before its code counts as touched",
-        "    begin(self, state);\n    if (state->lines_left == NOT_COUNTED && prepare(self, state) < 0) {\n"
-        "        return silence",
-        "    if (state->serial != self->serial) {\n        enter(self, state);\n    }\n"
+        "    if (state->lines_left == NOT_COUNTED && prepare(self, state) < 0) {\n        return silence",
+        "    if (state->lines_left == NOT_COUNTED) {\n        registry_untouch(state);\n    }\n"
         "    if (state->lines_left == NOT_COUNTED && prepare(self, state) < 0) {\n        return silence",
     ),
     "hot-untouched": of_tracer(
@@ -161,8 +160,8 @@ DEFECTS = {
     ),
     "left-by-source": of_tracer(
         "LEFT known by its source, which other tools' events shift",
-        "    hit(self, state, FROM_LEFT, pack(unit_of(args[2])));",
-        "    hit(self, state, FROM_LEFT, pack(unit_of(args[1]) + 2));",
+        "    const uint32_t unit = unit_of(args[2]);",
+        "    const uint32_t unit = unit_of(args[1]) + 2;",
     ),
     "met-once-with-one-id": of_tracer("with one id, PY_START is silenced", "needed ? Py_None", "needed && 0 ? Py_None"),
     "arms-the-thief": of_tracer(
@@ -188,6 +187,115 @@ DEFECTS = {
         "    r->length += n_words == 1 ? WORD : 0;\n",
         file="src/recording.c",
         by=C_RECORDING,
+    ),
+    "serial-stays": of_tracer(
+        "a switch begins no new serial",
+        "    self->serial++;\n    self->switching = true;",
+        "    self->switching = true;",
+        file="src/module.c",
+    ),
+    "spare-by-one": of_tracer(
+        "the last event to spare is silenced, and its code object is not touched",
+        "    if (state->spare == 0) {\n        return Py_NewRef(self->monitoring.disable);",
+        "    if (state->spare <= 1) {\n        return Py_NewRef(self->monitoring.disable);",
+    ),
+    "heard-for-good": of_tracer(
+        "what was heard of is not forgotten at a switch", "    heard_clear(&state->heard);\n", ""
+    ),
+    "heard-by-eights": of_tracer(
+        "one bit for eight lines",
+        "(uint8_t)(1 << number % 8)",
+        "(uint8_t)1",
+        file="src/heard.h",
+    ),
+    "heard-over-lines": of_tracer(
+        "arms are remembered where lines are",
+        "heard_bit(h, h->n_lines + unit)",
+        "heard_bit(h, unit)",
+        file="src/heard.h",
+    ),
+    "given-up-for-good": of_tracer(
+        "code that has given up LINE is not armed again",
+        "if (state->file != NULL && tracer_rearm(self, state) < 0) {\n            return -1;\n        }\n        self->n_rearmed++;",
+        "if (state->file != NULL && !(state->lines_left == 0 && state->shape.has_inline_targets)\n"
+        "            && tracer_rearm(self, state) < 0) {\n            return -1;\n        }\n        self->n_rearmed++;",
+    ),
+    "starts-not-armed": of_tracer(
+        "PY_START is not armed again where LINE needs it",
+        "if (!state->shape.has_lines_by_resume && !state->shape.has_inline_targets) {",
+        "if (!state->shape.has_inline_targets) {",
+    ),
+    "right-by-destination": Defect(
+        "RIGHT known by its destination alone",
+        (
+            Change(
+                "src/shape.c",
+                "    if (exact >= 0 && s->sites[exact].right == destination) {",
+                "    if (exact == INT64_MAX) {",
+            ),
+            Change("src/shape.c", "s->sites[n - 1].kind == SITE_FOR && s->sites[n - 1].right", "s->sites[n - 1].right"),
+        ),
+        (TRACER, C_SITES),
+    ),
+    "stale-source": of_tracer(
+        "the end of a loop whose event has another source is not looked up",
+        "for (uint32_t n = n_sites_before(s, destination); n > 0; n--) {",
+        "for (uint32_t n = 0; n > 0; n--) {",
+        file="src/shape.c",
+    ),
+    "guess-unchecked": of_tracer(
+        "the arc after the last one is taken for the one that was hit",
+        "if (!arcs_is(&self->arcs, id, state->id, from, to)) {",
+        "if (id >= self->arcs.n_entries) {",
+    ),
+    "tags-alone": of_tracer(
+        "arcs with one tag are one arc",
+        "            if (arcs_is(set, (held & ids) - 1, code, from, to)) {",
+        "            if (held != 0) {",
+        file="src/arcs.c",
+        by=C_ARCS,
+    ),
+    "newest-lost-at-growth": of_tracer(
+        "the newest arc is left out of a larger index",
+        "    for (uint32_t id = 0; id < set->n_entries; id++) {\n        const arc_entry *e = arcs_at(set, id);\n        place",
+        "    for (uint32_t id = 0; id + 1 < set->n_entries; id++) {\n        const arc_entry *e = arcs_at(set, id);\n        place",
+        file="src/arcs.c",
+        by=C_ARCS,
+    ),
+    "child-writes-on": of_tracer(
+        "a forked child goes on in its parent's recording",
+        "    return r->fork_count == atomic_load_explicit(&forks, memory_order_relaxed);",
+        "    return r->fork_count <= atomic_load_explicit(&forks, memory_order_relaxed);",
+        file="src/recording.c",
+        by=C_RECORDING,
+    ),
+    "more-of-another": of_tracer(
+        "a run of arcs goes on in another code object",
+        "r->next_arc == NO_ARC && code_id == r->arc_code && slot == r->next_slot",
+        "r->next_arc == NO_ARC && slot == r->next_slot",
+        file="src/recording.c",
+        by=C_RECORDING,
+    ),
+    "place-not-told": of_tracer(
+        "a switch back does not tell where its context stands",
+        "    stand(r, r->places[context_id]);\n",
+        "",
+        file="src/recording.c",
+        by=C_RECORDING,
+    ),
+    "bits-of-last-context": of_tracer(
+        "hits of a context go into the bitmap of the one before",
+        "    if (pattern == NO_PATTERN || h->patterns[pattern].context != h->context) {",
+        "    if (pattern == NO_PATTERN) {",
+        file="src/hits.c",
+        by=READER,
+    ),
+    "bits-of-another": of_tracer(
+        "a run of hits goes into the bitmap of its first code object",
+        "if (bits == NULL || arc.code != code) {",
+        "if (bits == NULL) {",
+        file="src/hits.c",
+        by=READER,
     ),
 }
 
@@ -263,8 +371,8 @@ def look(folder: Path, python: Path, watcher: str) -> str:
     ]
     if watcher == ORACLE:
         command = [python, "-m", "oracle", "400", "--seed=1", "--jobs=1", "--jit=0"]
-    elif watcher == C_RECORDING:
-        command = ["sh", "-c", f"make -s -C .. build/{C_RECORDING} && ../build/{C_RECORDING}"]
+    elif watcher.startswith("c/"):
+        command = ["sh", "-c", f"make -s -C .. build/{watcher} && ../build/{watcher}"]
     try:
         done = subprocess.run(command, cwd=folder / "tests", capture_output=True, text=True, timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
