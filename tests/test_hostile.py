@@ -27,7 +27,7 @@ from recording_files import CODE, Recording, database_of, shape_of, simple
 
 from covcore._reader import read_recording
 from covcore.errors import CovcoreError
-from covcore.store import database as database_module
+from covcore.store import opening
 from covcore.store.combine import Refused, combine
 from covcore.store.database import Database
 from covcore.store.publish import write_file
@@ -69,7 +69,6 @@ class Limited:
     SCRIPT = """\
 import os, sys, time
 from covcore.errors import CovcoreError
-from covcore.store import database as database_module
 from covcore.store.combine import combine
 import covcore.store.loading, covcore.store.maintenance
 for path in sys.argv[2:]:
@@ -126,42 +125,38 @@ def test_each_bit_of_a_database_counts(tmp_path: Path) -> None:
     assert everything(path) == right
 
 
+# ---- files that become something else
+
+COPIED = [pytest.param(opening.LARGEST_IN_MEMORY, id="in-memory"), pytest.param(0, id="copied")]
 SWAPPER = """
 import itertools, os, sys
 path, mine, fifo = sys.argv[1:]
-if fifo:
-    os.mkfifo(fifo)
+os.mkfifo(fifo)
 print(flush=True)
 for number in itertools.count():
     os.symlink(mine, path + ".link")
     os.rename(path + ".link", path)
-    if fifo:
-        os.link(fifo, path + ".again")
-        os.rename(path + ".again", path)
+    os.link(fifo, path + ".again")
+    os.rename(path + ".again", path)
     os.link(path + ".whole", path + ".copy")
     os.rename(path + ".copy", path)
 """
 
 
-@pytest.mark.parametrize("most", [database_module.LARGEST_IN_MEMORY, 0], ids=["read", "opened"])
+@pytest.mark.parametrize("most", COPIED)
 def test_a_file_that_is_swapped_while_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    """For a link to another database, and for a FIFO, which would wait for ever: neither is ever read.
-
-    What is too large to be read before SQLite sees it (most is 0) might meet a FIFO in between.
-    """
-    monkeypatch.setattr(database_module, "LARGEST_IN_MEMORY", most)
+    """For a link to another database, and for a FIFO, which would wait for ever: neither is ever read."""
+    monkeypatch.setattr(opening, "LARGEST_IN_MEMORY", most)
     path = database_of(tmp_path / "data", several())
     os.link(path, tmp_path / "data.whole")
     mine = database_of(tmp_path / "mine", simple(path="/secret.py"))
-    swapper = subprocess.Popen(
-        [sys.executable, "-c", SWAPPER, path, mine, tmp_path / "fifo" if most else ""], stdout=subprocess.PIPE
-    )
+    swapper = subprocess.Popen([sys.executable, "-c", SWAPPER, path, mine, tmp_path / "fifo"], stdout=subprocess.PIPE)
     found = {"read": 0, "refused": 0}
     try:
         assert swapper.stdout
         swapper.stdout.readline()
         began = time.monotonic()
-        while time.monotonic() < began + (2 if all(found.values()) else 30):
+        while time.monotonic() < began + (1 if all(found.values()) else 30):
             try:
                 with Database.open(str(path), follow=False) as database:
                     assert database.paths() == ["/src/0.py", "/src/1.py", "/src/2.py"]
@@ -172,8 +167,83 @@ def test_a_file_that_is_swapped_while_it_is_opened(tmp_path: Path, monkeypatch: 
     finally:
         swapper.kill()
         swapper.communicate()
-    assert found["read"] > 0
-    assert found["refused"] > 0
+    assert all(found.values())
+
+
+# A process, since one that waits in SQLite for a FIFO cannot be interrupted.  Right before the function that is named first is
+# called the file becomes what is named last.
+SWAPPED = """
+import _sqlite3, importlib, os, socket, sys, time
+from covcore.errors import CovcoreError
+from covcore.store import database, opening
+most, module, function, path, kind = sys.argv[1:]
+opening.LARGEST_IN_MEMORY = int(most)
+os.chdir(os.path.dirname(path))
+def become():
+    os.unlink(path)
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "folder":
+        os.mkdir(path)
+    elif kind == "link":
+        os.symlink(path + ".mine", path)
+    elif kind == "socket":
+        socket.socket(socket.AF_UNIX).bind(os.path.basename(path))
+    elif kind == "device":
+        os.mknod(path, 0o600 | 0o020000, os.makedev(1, 5))
+def swapped(*arguments, real=getattr(importlib.import_module(module), function), **named):
+    if os.path.isfile(path) and not os.path.islink(path):
+        become()
+    return real(*arguments, **named)
+setattr(importlib.import_module(module), function, swapped)
+try:
+    print(database.Database.open(path, follow=False).paths())
+except CovcoreError as error:
+    print(error)
+print(time.process_time() < 5)
+"""
+
+
+@pytest.mark.parametrize("most", COPIED)
+@pytest.mark.parametrize("kind", ["fifo", "socket", "folder", "link", "device"])
+def test_a_file_that_becomes_something_else(tmp_path: Path, kind: str, most: int) -> None:
+    """Before it is opened: it is refused, in words.  After that, as SQLite connects: what was opened is read."""
+    if kind == "device" and os.geteuid() != 0:
+        pytest.skip("devices are root's to make")
+    for module, function in ("covcore.store.opening", "connect"), ("_sqlite3", "connect"):
+        path = database_of(tmp_path / f"{module}.data", several())
+        database_of(tmp_path / f"{module}.data.mine", simple(path="/secret.py"))
+        command = [sys.executable, "-c", SWAPPED, str(most), module, function, path, kind]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        assert run.returncode == 0, run.stderr
+        said, was_quick = run.stdout.splitlines()
+        if module == "_sqlite3":
+            assert said == "['/src/0.py', '/src/1.py', '/src/2.py']"
+        else:
+            assert said.startswith(f"cannot read {path}: ")
+        assert was_quick == "True"
+
+
+def test_a_large_file_is_read_from_a_copy_without_a_name(place: Place, tmp_path: Path) -> None:
+    planted(place, str(place.folder / "other.py"), b"h" * 32)
+    connection = sqlite3.connect(place.data)
+    with connection:
+        connection.execute(
+            "UPDATE context SET test = hex(randomblob(?)) WHERE id = 2", (opening.LARGEST_IN_MEMORY // 2,)
+        )
+    connection.close()
+    write_seal(str(place.data))
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    right = place.covcore("report", TMPDIR=str(copies))
+    assert "mine.py" in right.stdout and right.status == 0
+    assert list(copies.iterdir()) == []
+    limit = "import resource, sys\nresource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
+    place.write("limited.py", limit + "from covcore.cli import main\nsys.exit(main(['report']))\n")
+    short = place.python("limited.py", TMPDIR=str(copies))
+    assert short.status == 1
+    assert short.stderr.endswith("no room for a copy of it (File too large): name a folder with more in TMPDIR\n")
+    assert list(copies.iterdir()) == []
 
 
 def test_flipped_bits_under_a_good_checksum_never_surprise(tmp_path: Path) -> None:
@@ -272,6 +342,29 @@ def test_blobs_and_texts_that_are_too_long(tmp_path: Path, limited: Limited) -> 
         write_seal(str(path))
         assert "is damaged" in limited.refusal(path)
         path.unlink()
+
+
+def test_a_long_text_that_many_rows_refer_to(tmp_path: Path, limited: Limited) -> None:
+    """4 MB that come with each of 3,000 rows."""
+    path = database_of(tmp_path / "data", several())
+    forge(
+        path,
+        "UPDATE run SET run_id = hex(randomblob(2000000)) WHERE id = 1",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
+        " INSERT INTO process SELECT 100 + i, 1, '', i, i, i, '', 0, 'finished', '' FROM n",
+    )
+    assert "is damaged (its rows hold more than the file)" in limited.refusal(path)
+
+
+def test_a_schema_of_many_views(tmp_path: Path, limited: Limited) -> None:
+    """SQLite reads all of it before it does anything else, and for hours."""
+    path = database_of(tmp_path / "data", several())
+    forge(
+        path,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)"
+        " INSERT INTO sqlite_schema SELECT 'view', 'v' || i, 'v' || i, 0, 'CREATE VIEW v' || i || ' AS SELECT 1' FROM n",
+    )
+    assert "is damaged (it has too many tables)" in limited.refusal(path)
 
 
 def test_a_hole_of_a_terabyte(tmp_path: Path, limited: Limited) -> None:

@@ -1,24 +1,20 @@
 """Reading a database: nothing in it is trusted, and nothing in it can run.
 
-A published file is never changed, only replaced by a rename, so that no lock and no journal beside it counts.  It is
-opened once, by ourselves, and SQLite is given what was read: whatever is put in its place meanwhile, a FIFO or a link,
-say, is not looked at.  What is too large for that SQLite opens itself, by its name, since it follows even /proc/self/fd/N
-to a name; then what it has opened has to be that file.
+covcore/store/opening.py looks at the file as a whole; here the type of each value is checked, and each reference.
 """
 
 from __future__ import annotations
 
 import _sqlite3 as sqlite3  # the sqlite3 package adds adapters of dates that take longer to import than all of this
 import os
-import stat
 
-from covcore._reader import check_pages, decode_numbers, decode_shape
+from covcore._reader import decode_numbers, decode_shape
 from covcore.errors import CovcoreError
 from covcore.store.collecting import Paused
 from covcore.store.header import check_header
+from covcore.store.opening import open_file
 from covcore.store.processes import OUTCOMES, Process
-from covcore.store.schema import INDEXES, TABLES, VERSION, VIEWS
-from covcore.store.seal import check_seal, pieces_of
+from covcore.store.schema import TABLES
 from covcore.store.shapes import bitmap_bytes, either
 
 TYPE_CHECKING = False
@@ -29,17 +25,8 @@ if TYPE_CHECKING:
     from covcore._reader import Shape
     from covcore.store.union import Context, Hit, Union
 
-DEFENCES = {
-    sqlite3.SQLITE_DBCONFIG_DEFENSIVE: True,
-    sqlite3.SQLITE_DBCONFIG_TRUSTED_SCHEMA: False,
-    sqlite3.SQLITE_DBCONFIG_ENABLE_TRIGGER: False,
-    sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW: False,
-    sqlite3.SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION: False,
-}
-LARGEST_IN_MEMORY = 32 << 20  # bytes of a file
-LONGEST_VALUE = 64 << 20  # bytes
-LONGEST_STATEMENT = 100_000  # bytes: those of a schema are parsed before they can be compared
-SAFE_IN_URI = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-~")
+NO_LIMIT = 2**63
+REPEATED = 2  # a process's row has more bytes of its own than the id of its run, which comes with each
 
 
 class Run:
@@ -137,13 +124,15 @@ class Database:
     All its methods raise CovcoreError if it is damaged.
     """
 
-    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, name: str, most_bytes: int = NO_LIMIT) -> None:
         """Args:
         connection: to a database with our schema.
         name: what errors call it.
+        most_bytes: of text and blobs that any query may give.
         """
         self.connection = connection
         self.name = name
+        self.most_bytes = most_bytes
         self._numbers: dict[bytes, tuple[int, bytes]] | None = (
             None  # of files: id and hash by path, once they are asked for
         )
@@ -162,16 +151,8 @@ class Database:
         if not check_header(path):
             raise CovcoreError(f"{path} is empty: remove it, then `covcore run ...`")
         with Reading(path):
-            connection, n_bytes, content = connect(path, follow=follow)
-            try:
-                harden(connection)
-                check_size(connection, n_bytes)
-                check_schema(connection)
-                check_trees(connection, content)
-            except BaseException:
-                connection.close()
-                raise
-        return cls(connection, path)
+            connection, n_bytes = open_file(path, follow=follow)
+        return cls(connection, path, REPEATED * n_bytes)
 
     def close(self) -> None:
         self.connection.close()
@@ -348,10 +329,20 @@ class Database:
         return bits_of
 
     def _rows(self, query: str, *types: type, parameters: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-        """The rows of a query.  Raises what SQLite does; ValueError if a value is of the wrong type."""
+        """The rows of a query.
+
+        Raises what SQLite does; ValueError if a value is of the wrong type, or if they hold more than the file: one value
+        that many rows refer to comes with each of them.
+        """
+        sized = [place for place, kind in enumerate(types) if kind is not int]
+        left = self.most_bytes
         for row in self.connection.execute(query, parameters):
             if tuple(map(type, row)) != types:
                 raise ValueError("a value of the wrong type")
+            for place in sized:
+                left -= len(row[place])
+            if left < 0:
+                raise ValueError("its rows hold more than the file")
             yield row
 
 
@@ -372,91 +363,6 @@ class Reading:
         if isinstance(error, (sqlite3.Error, ValueError, OverflowError, OSError)):
             reason = " ".join(str(error).split())[:200]  # SQLite quotes what it cannot read
             raise CovcoreError(f"{self.name} is damaged ({reason}): move it away") from None
-
-
-def connect(path: str, *, follow: bool) -> tuple[sqlite3.Connection, int, bytes | None]:
-    """Connect to a file that is as it was written.
-
-    Returns:
-        The connection, the number of bytes of the file, and these, unless SQLite has opened it itself.
-
-    Raises:
-        OSError, sqlite3.Error: it cannot be read.
-        ValueError: it is not as it was written, or no regular file.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("not a regular file")
-        if status.st_size <= LARGEST_IN_MEMORY:
-            content = b"".join(pieces_of(descriptor))
-            check_seal([content])
-            connection = sqlite3.connect(":memory:", isolation_level=None)
-            connection.deserialize(content)
-            return connection, len(content), content
-        check_seal(pieces_of(descriptor))
-        quoted = "".join(chr(byte) if byte in SAFE_IN_URI else f"%{byte:02X}" for byte in os.fsencode(path))
-        uri = f"file:{'//' if path.startswith('/') else ''}{quoted}?mode=ro&immutable=1"
-        before = descriptors_of(status)
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
-        if not descriptors_of(status) - before:
-            connection.close()
-            raise ValueError("it was replaced while it was opened")
-        return connection, status.st_size, None
-    finally:
-        os.close(descriptor)
-
-
-def descriptors_of(status: os.stat_result) -> set[int]:
-    """The descriptors of this process under which a file is open.  Raises OSError: the system does not tell."""
-    found = set()
-    for name in os.listdir("/dev/fd"):
-        try:
-            if os.path.samestat(os.fstat(int(name)), status):
-                found.add(int(name))
-        except OSError:
-            continue  # closed meanwhile, as that of the listing itself
-    return found
-
-
-def harden(connection: sqlite3.Connection) -> None:
-    """Have nothing in the file run, and no value be larger than any of ours."""
-    for option, enable in DEFENCES.items():
-        connection.setconfig(option, enable)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, LONGEST_STATEMENT)
-    connection.execute("PRAGMA cell_size_check = ON")
-
-
-def check_size(connection: sqlite3.Connection, n_bytes: int) -> None:
-    """Raises ValueError if the file has lost its end; SQLite itself looks at whole pages, and only at those it needs."""
-    n_pages, page_bytes = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
-    if n_bytes < n_pages * page_bytes:
-        raise ValueError("it is cut short")
-
-
-def check_schema(connection: sqlite3.Connection) -> None:
-    """Raises ValueError if a table, index or view is not exactly ours."""
-    if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-        raise ValueError("its version is none of covcore's")
-    ours = {(statement.split()[1].lower(), statement.split()[2], statement) for statement in TABLES + VIEWS + INDEXES}
-    if set(connection.execute("SELECT type, name, sql FROM sqlite_master")) != ours:
-        raise ValueError("its tables are not covcore's")
-
-
-def check_trees(connection: sqlite3.Connection, content: bytes | None) -> None:
-    """Raises ValueError if pages are used twice: a few that lead to each other would make as many rows as one likes.
-
-    content: the file's bytes, if they are here; SQLite's own check is used where not, and takes ten times as long
-    """
-    if content is not None:
-        roots = connection.execute("SELECT rootpage FROM sqlite_master WHERE rootpage != 0").fetchall()
-        check_pages(content, [1, *(root for (root,) in roots)])
-        return
-    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if found != "ok":
-        raise ValueError(" ".join(str(found).split()))
 
 
 def check_bits(bits: bytes, shape: Shape) -> None:

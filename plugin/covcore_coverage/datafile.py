@@ -21,8 +21,8 @@ from coverage.exceptions import CoverageException
 from coverage.sqldata import SCHEMA, SCHEMA_VERSION
 
 from covcore.errors import CovcoreError
-from covcore.store.database import check_size, harden
 from covcore.store.inputs import reason_of
+from covcore.store.opening import Brief, check_size, harden
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,23 +130,27 @@ def check(copy: str) -> dict[str, list[str]]:
     """
     with closing(sqlite3.connect(f"file:{copy}?mode=ro&immutable=1", uri=True, isolation_level=None)) as connection:
         harden(connection)
-        check_size(connection, os.path.getsize(copy))
-        check_tables(connection)
+        with Brief(connection):
+            check_size(connection, os.path.getsize(copy))
+            check_tables(connection)
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":  # pages that are used twice, say
             raise ValueError(found)
         for table, condition in VALUES.items():
             if connection.execute(f"SELECT 1 FROM {table} WHERE ({condition}) IS NOT TRUE LIMIT 1").fetchone():
                 raise ValueError(f"a value in its table {table} is none of coverage.py's")
-        contexts: dict[str, list[str]] = {}
-        for path, context in connection.execute(
-            "SELECT path, context FROM (SELECT file_id, context_id FROM arc UNION SELECT file_id, context_id FROM line_bits)"
-            " JOIN file ON file.id = file_id JOIN context ON context.id = context_id ORDER BY path, context"
+        paths, contexts = (
+            dict(connection.execute(query))
+            for query in ("SELECT id, path FROM file", "SELECT id, context FROM context")
+        )
+        contexts_of: dict[str, list[str]] = {path: [] for path in sorted(paths.values())}
+        for file, context in connection.execute(
+            "SELECT file_id, context_id FROM arc UNION SELECT file_id, context_id FROM line_bits"
         ):
-            contexts.setdefault(path, []).append(context)
-        for (path,) in connection.execute("SELECT path FROM file"):
-            contexts.setdefault(path, [])
-        return contexts
+            contexts_of[paths[file]].append(contexts[context])  # by ids: many rows may refer to one long text
+        for found in contexts_of.values():
+            found.sort()
+        return contexts_of
 
 
 def check_tables(connection: sqlite3.Connection) -> None:

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import Outcome, Place
+from conftest import Outcome, Place, unless_sanitized
 
 MODULE = """\
 import os
@@ -201,6 +201,10 @@ FAULTS: dict[str, Callable[[sqlite3.Connection], object]] = {
     "table file": lambda data: data.execute("UPDATE file SET path = x'ff' WHERE id = 1"),
     "table context": lambda data: data.execute("UPDATE context SET context = NULL"),
     "table tracer": lambda data: data.execute("INSERT INTO tracer VALUES (99, 'x')"),
+    "it has too many tables": lambda data: data.executescript(
+        "PRAGMA writable_schema = ON; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"
+        " INSERT INTO sqlite_schema SELECT 'view', 'v' || i, 'v' || i, 0, 'CREATE VIEW v' || i || ' AS SELECT 1' FROM n"
+    ),
 }
 
 
@@ -210,6 +214,29 @@ def test_forged_files(place: Place, message: str) -> None:
     with closing(sqlite3.connect(place.folder / ".coverage")) as data, data:
         FAULTS[message](data)
     assert message in refusal(place)
+
+
+@unless_sanitized  # its limit is on memory
+def test_a_long_context_in_which_many_files_ran(place: Place) -> None:
+    """It is in memory once."""
+    covered(place)
+    with closing(sqlite3.connect(place.folder / ".coverage")) as data, data:
+        data.execute("INSERT INTO context SELECT 1000, hex(randomblob(30000))")
+        data.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 40000)"
+            " INSERT INTO file SELECT i, '/' || i FROM n"
+        )
+        data.execute("INSERT INTO line_bits SELECT id, 1000, x'02' FROM file WHERE id >= 1000")
+    place.write(
+        "limited.py",
+        """\
+import resource
+from covcore_coverage.datafile import check
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+print(len(check(".coverage")) > 39000)
+""",
+    )
+    assert place.python("limited.py").stdout == "True\n"
 
 
 def test_what_is_no_data_file(place: Place) -> None:

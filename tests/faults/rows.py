@@ -238,13 +238,15 @@ ROWS = [
     ),
     Row(
         "T25",
-        "journals, editors' copies, folders, sockets, FIFOs, devices, links among the data",
+        "journals, editors' copies, folders, sockets, FIFOs, devices, links among the data, or in its place as it is opened",
         "ignored or refused below 1 s; no target made",
         (
             f"{HOSTILE}::test_a_folder_with_anything_in_it",
             f"{HOSTILE}::test_each_of_them_named",
             f"{HOSTILE}::test_as_the_database_of_a_report",
             f"{HOSTILE}::test_recordings_in_a_folder_that_is_a_link",
+            f"{HOSTILE}::test_a_file_that_is_swapped_while_it_is_opened",
+            f"{HOSTILE}::test_a_file_that_becomes_something_else",
             f"{RECOVERY}::test_things_that_are_no_recordings",
         ),
     ),
@@ -348,12 +350,14 @@ ROWS = [
     ),
     Row(
         "T47",
-        "triggers, views, virtual tables, generated columns, huge values, pages in circles, holes",
+        "triggers, views, virtual tables, generated columns, huge values, values repeated by references, pages in circles, holes",
         "refused below 1 s of CPU and 100 MB",
         (
             f"{HOSTILE}::test_schemas_that_are_not_ours",
             f"{HOSTILE}::test_a_table_that_is_an_endless_view",
             f"{HOSTILE}::test_blobs_and_texts_that_are_too_long",
+            f"{HOSTILE}::test_a_long_text_that_many_rows_refer_to",
+            f"{HOSTILE}::test_a_schema_of_many_views",
             f"{HOSTILE}::test_a_hole_of_a_terabyte",
             f"{HOSTILE}::test_recordings_of_holes",
             f"{HOSTILE}::test_a_shape_that_claims_more_than_there_is",
