@@ -251,7 +251,7 @@ DEFECTS = {
     "tags-alone": of_tracer(
         "arcs with one tag are one arc",
         "            if (arcs_is(set, (held & ids) - 1, code, from, to)) {",
-        "            if (held != 0) {",
+        "            if (arcs_is(set, (held & ids) - 1, code, from, to) || held != 0) {",
         file="src/arcs.c",
         by=C_ARCS,
     ),
@@ -372,7 +372,8 @@ def look(folder: Path, python: Path, watcher: str) -> str:
     if watcher == ORACLE:
         command = [python, "-m", "oracle", "400", "--seed=1", "--jobs=1", "--jit=0"]
     elif watcher.startswith("c/"):
-        command = ["sh", "-c", f"make -s -C .. build/{watcher} && ../build/{watcher}"]
+        subprocess.run(["make", "-s", f"build/{watcher}"], cwd=folder, check=True)
+        command = [folder / "build" / watcher]
     try:
         done = subprocess.run(command, cwd=folder / "tests", capture_output=True, text=True, timeout=TIMEOUT)
     except subprocess.TimeoutExpired:

@@ -289,6 +289,18 @@ def test_more_hits() -> None:
     assert more("hit", 1)["hits"] == [{bits(0, 1, 2): [-1], bits(1, 2): [0]}]
 
 
+def test_more_hits_are_of_several_code_objects() -> None:
+    """Arcs that were met one after the other: a call, and what runs after it."""
+    recording = simple(slots=[0])
+    called = recording.code(0, SHAPE, "called")
+    recording.hit(called, [1, NO_SLOT, 2])
+    recording.hit(0, [3])
+    recording.context("A")
+    recording.add(HIT, b"", 0)
+    recording.add(MORE, b"", 4)
+    assert read(recording)["hits"] == [{bits(0, 3): [-1, 0]}, {bits(1, 2): [-1, 0]}]
+
+
 @pytest.mark.parametrize(
     ("after", "n", "problem"),
     [

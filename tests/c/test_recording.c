@@ -340,6 +340,37 @@ test_more(void)
     recording_finish(&r);
 }
 
+/* The slot that would follow is no more of the same where it is another code object's. */
+static void
+test_no_more_of_another_code_object(void)
+{
+    recording r;
+    segment_reader reader;
+    segment_info info;
+    const char *reason;
+
+    open_with_arc(&r);
+    CHECK(recording_code(&r, 0, 2, 0, "g", 1, (const uint8_t *)"shape", 5) == 1);
+    CHECK(recording_arc(&r, 0, 3) == 1);
+    CHECK(recording_arc(&r, 1, 4) == 2);
+    CHECK(recording_arc(&r, 1, 5) == 3);
+    CHECK(recording_arc(&r, 0, 6) == 4);
+
+    image i = read_segment(r.name, 0);
+    CHECK(segment_open(&reader, &info, i.bytes, i.n_bytes, &reason) == 0);
+    record out;
+    for (int k = 0; k < 4; k++) { /* FILE, CODE, ARC, CODE */
+        CHECK(segment_next(&reader, &out) == 1);
+    }
+    check_next(&reader, RECORD_SLOT, 3);
+    check_next(&reader, RECORD_ARC, 1);
+    check_next(&reader, RECORD_MORE, 1);
+    check_next(&reader, RECORD_ARC, 0);
+    CHECK(segment_next(&reader, &out) == 0 && reader.reason == NULL);
+    free(i.bytes);
+    recording_finish(&r);
+}
+
 /* No MORE where the segment is full, nor at the beginning of the next one: what a segment says it says alone. */
 static void
 test_more_at_the_end_of_a_segment(void)
@@ -1228,6 +1259,7 @@ static const test TESTS[] = {
     TEST(test_crc),
     TEST(test_every_kind_of_record),
     TEST(test_more),
+    TEST(test_no_more_of_another_code_object),
     TEST(test_more_at_the_end_of_a_segment),
     TEST(test_three_segments),
     TEST(test_place_of_the_current_context),
