@@ -55,7 +55,12 @@ covcore.views.index = async (section) => {
   const total = (f) => f[0] + f[2];
   const share = (f) => (total(f) ? covered(f) / total(f) : 1);
   const crap = (it) => it.complexity ** 2 * (1 - share(it.figures)) ** 3 + it.complexity;
-  const sum = (list) => list.reduce((all, it) => all.map((value, n) => value + it.figures[n]), [0, 0, 0, 0, 0, 0]);
+
+  function sum(list) {
+    const all = [0, 0, 0, 0, 0, 0];
+    for (const { figures } of list) for (let n = 0; n < 6; n++) all[n] += figures[n];
+    return all;
+  }
 
   // ---- the tree
 
@@ -68,7 +73,7 @@ covcore.views.index = async (section) => {
         if (!at.children.has(part)) at.children.set(part, { name: part, path: `${at.path || ""}${part}/`, children: new Map(), files: [] });
         at = at.children.get(part);
       }
-      at.files.push({ ...it, label: parts.at(-1) });
+      at.files.push({ name: it.name, file: it.file, figures: it.figures, changed: it.changed, label: parts.at(-1) });
     }
     roll(top);
     return top;
@@ -93,10 +98,10 @@ covcore.views.index = async (section) => {
 
   function flatten(folder, level, order, found) {
     for (const child of [...folder.children.values()].sort(order)) {
-      found.push({ ...child, isFolder: true, label: `${child.name}/`, level });
+      found.push(Object.assign(child, { isFolder: true, label: `${child.name}/`, level }));
       if (!closed.has(child.path)) flatten(child, level + 1, order, found);
     }
-    for (const it of [...folder.files].sort(order)) found.push({ ...it, level });
+    for (const it of [...folder.files].sort(order)) found.push(Object.assign(it, { level }));
     return found;
   }
 
@@ -331,10 +336,13 @@ covcore.views.index = async (section) => {
 
   // ---- the chosen tests
 
-  let records = null;
+  let records = null; // a promise of them, once they are asked for
 
-  async function loadRecords() {
-    if (records) return records;
+  function loadRecords() {
+    return (records ||= readRecords());
+  }
+
+  async function readRecords() {
     const chunks = await Promise.all(data.chunks.map((_, n) => covcore.load(`records-${n}`).then(covcore.unpack)));
     const found = [];
     for (const bytes of chunks) {
@@ -345,7 +353,7 @@ covcore.views.index = async (section) => {
         at += 4 + length;
       }
     }
-    return (records = found);
+    return found;
   }
 
   let counted = ""; // of which choice the figures are
@@ -437,7 +445,7 @@ covcore.views.index = async (section) => {
     search, show,
     ...(changes ? [tests.changeSelect()] : []),
     matches, worst,
-    ...(data.tests ? tests.tools() : []),
+    ...(data.tests ? tests.tools(loadRecords) : []),
     el("span", { class: "gap" }),
     ...covcore.commonTools(),
   ];

@@ -34,7 +34,9 @@ const covcore = (() => {
 
   /** A promise of the bytes that were packed (covcore/html/data.py). */
   async function unpack(text) {
-    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    const raw = atob(text);
+    const bytes = new Uint8Array(raw.length);
+    for (let n = 0; n < raw.length; n++) bytes[n] = raw.charCodeAt(n);
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }

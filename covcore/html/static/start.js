@@ -17,6 +17,13 @@
     document.body.dataset.ready = "yes";
   }
 
+  /** Once the page is painted as it came; in a tab that is out of sight, soon. */
+  const painted = new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve));
+    setTimeout(resolve, 200);
+  });
+  await painted;
+
   if (!covcore.single) {
     covcore.change({});
     await open(document.body);

@@ -254,8 +254,11 @@ const tests = (() => {
     return fieldset;
   }
 
+  let prepare = () => {}; // what a choice will need, which takes as long as the reader needs to choose
+
   /** Choose among all tests. */
   async function openPicker() {
+    prepare();
     await load();
     button.setAttribute("aria-expanded", "true");
     const list = testList([]);
@@ -314,7 +317,9 @@ const tests = (() => {
 
   covcore.onState(describe);
 
-  function tools() {
+  /** The button and what is chosen; before: is called when the reader is about to choose. */
+  function tools(before = () => {}) {
+    prepare = before;
     covcore.key("t", "choose tests", openPicker);
     describe();
     return [button, label];

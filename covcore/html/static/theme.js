@@ -1,5 +1,6 @@
-// Before anything is painted: the theme that the reader chose, if any, in place of the system's.
+// Before anything is painted: that there are scripts, and the theme that the reader chose, if any, in place of the system's.
 "use strict";
+document.documentElement.className = "scripts";
 try {
   const theme = localStorage.getItem("covcore-theme");
   if (theme === "dark" || theme === "light") document.documentElement.dataset.theme = theme;
