@@ -7,8 +7,10 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.browser import choices, first_paints
 from bench.combine import run_with_peak
 from bench.measure import Estimate, environment, estimate, interleaved, ratios, run
+from bench.report import generate
 from bench.results import Options, Result, Row
 from bench.suites import installed, pytest
 from bench.tools import COVCORE, COVCORE_CONTEXTS, CTRACE, PYTEST_COV, ROOT, Tool
@@ -16,6 +18,7 @@ from bench.tools import COVCORE, COVCORE_CONTEXTS, CTRACE, PYTEST_COV, ROOT, Too
 PROGRAM = Path(__file__).with_name("programs") / "tested_files.py"
 LARGE = 1249, 26184, 22  # files, tests, files of each test: coverage.py's issue 1584
 MIDDLE = 300, 3000, 60
+MANY, SHORT = 10_000, 20  # files, and their lines, of an index that is only looked at
 SUITE = "click"
 REACH_OF_SUITE = 1 / 3  # of coverage.py's time and size
 
@@ -43,6 +46,8 @@ def measure(options: Options) -> Result:
                 rows.append(Row(f"html of {what}: {text}, {python}", unit, figures, most, detail=key != "wall"))
         if not options.quick and python == options.pythons[0]:
             rows += suite_rows(python, min(options.pairs, 5))
+        if python == options.pythons[0]:
+            rows += browser_rows(python, options)
     return Result("html", options, rows)
 
 
@@ -87,6 +92,31 @@ def pages(
             record(Tool(name, python), folder, size)
         variants = {name: partial(write, Tool(name, python), folder, folder) for name in names}
         return interleaved(variants, rounds, f"html of {what}, {python}")
+
+
+def browser_rows(python: str, options: Options) -> list[Row]:
+    """What readers wait for: the first sight of a large index, and a choice of tests."""
+    tool = Tool(COVCORE, python)
+    n_files = 100 if options.quick else MANY
+    with TemporaryDirectory() as temp:
+        folder = Path(temp)
+        program = generate(folder / "project", n_files, SHORT)
+        run(tool.command([str(program)], str(program.parent), folder), cwd=folder)
+        write(tool, folder, folder, 0)
+        paints = first_paints(folder / "pages" / "index.html", options.pairs)
+    size = (30, 100, 10) if options.quick else LARGE
+    with TemporaryDirectory() as temp:
+        folder = Path(temp)
+        record(tool, folder, size)
+        write(tool, folder, folder, 0)
+        index = choices(folder / "pages" / "index.html", options.pairs)
+        [page, *_] = (folder / "pages" / "files").iterdir()
+        times = {"the index, the first time": index[:1], "the index": index[1:], "a page": choices(page, options.pairs)}
+    rows = [
+        Row(f"html of {n_files:,} files: first contentful paint of the index", "ms", {COVCORE: estimate(paints)}, 300)
+    ]
+    what = f"html of {size[0]:,} files, {size[1]:,} tests: choosing a test on"
+    return rows + [Row(f"{what} {where}", "ms", {COVCORE: estimate(taken)}, 100) for where, taken in times.items()]
 
 
 def kind(tool: Tool) -> str:

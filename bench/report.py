@@ -69,14 +69,14 @@ def measure(options: Options) -> Result:
     return Result("report", options, rows)
 
 
-def generate(folder: Path, n_files: int) -> Path:
+def generate(folder: Path, n_files: int, n_lines: int = LINES) -> Path:
     """Write modules and a program that imports them all and calls every other function."""
     folder.mkdir()
-    blocks = [BLOCK.format(i=i) for i in range(LINES // (BLOCK.count("\n")) + 1)]
+    blocks = [BLOCK.format(i=i) for i in range(n_lines // (BLOCK.count("\n")) + 1)]
     lines = "".join(blocks).splitlines(keepends=True)
-    body = lines[: LINES - LINES % BLOCK.count("\n")]
+    body = lines[: n_lines - n_lines % BLOCK.count("\n")]
     n_functions = len(body) // BLOCK.count("\n")
-    body += [f"VALUE_{i} = {i}\n" for i in range(LINES - len(body))]
+    body += [f"VALUE_{i} = {i}\n" for i in range(n_lines - len(body))]
     for i in range(n_files):
         (folder / f"module_{i:04}.py").write_text("".join(body))
     called = range(0, n_functions, 2)
