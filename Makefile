@@ -92,14 +92,15 @@ asan_options = detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_abort=0:handl
 # What a sanitizer says of any process, one whose output a test reads included.
 report_files = log_path=$(CURDIR)/build/sanitize/reports/report
 
-sanitize: test-c ## the C and the Python tests with AddressSanitizer and UBSan, on Python 3.14
-	@rm -rf $(addprefix build/sanitize/,$(sanitized) reports .venv/3.14/.extensions .venv/3.14/.built)
+sanitize: PY = 3.14
+sanitize: test-c ## the C and the Python tests with AddressSanitizer and UBSan, on Python 3.14 or PY=3.15
+	@rm -rf $(addprefix build/sanitize/,$(sanitized) reports .venv/$(PY)/.extensions .venv/$(PY)/.built)
 	@mkdir -p build/sanitize/reports
 	@tar -c --exclude=__pycache__ --exclude='*.so' $(sanitized) | tar -x -C build/sanitize
-	COVCORE_SANITIZE=1 $(MAKE) --no-print-directory -C build/sanitize build PY=3.14
+	COVCORE_SANITIZE=1 $(MAKE) --no-print-directory -C build/sanitize build PY=$(PY)
 	cd build/sanitize && ASAN_OPTIONS=$(asan_options):$(report_files) UBSAN_OPTIONS=print_stacktrace=1:$(report_files) PYTHONMALLOC=malloc \
 	    LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
-	    $(CURDIR)/build/sanitize/.venv/3.14/bin/python -m pytest $(PYTEST_ARGS)
+	    $(CURDIR)/build/sanitize/.venv/$(PY)/bin/python -m pytest $(PYTEST_ARGS)
 	@set -- $$(find build/sanitize/reports -type f); [ $$# = 0 ] || { cat "$$@"; exit 1; }
 
 fuzz: ## each fuzzer for SECONDS=60, built with clang's libFuzzer

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -96,32 +95,37 @@ print("end", flush=True)
 sys.exit(3)
 """
 BUSY = """\
-import sys, threading
-go = threading.Event()
+import sys, threading, time
 def busy():
-    go.wait()
     while True:
-        pass
-for _ in range(40):
+        sys.intervals.add(sys.getswitchinterval())
+sys.setswitchinterval(0.004)
+for _ in range(8):
     threading.Thread(target=busy, daemon=True).start()
-sys.setswitchinterval(float(sys.argv[1]))
-go.set()
+while 0.004 not in sys.intervals:
+    time.sleep(0.001)
+"""
+LAST = """\
+import atexit, sys
+sys.intervals = set()
+def tell():
+    print(*(round(it * 1e6) for it in [*sorted(sys.intervals), sys.getswitchinterval()]))
+atexit.register(tell)  # before covcore does, so it comes after that
+from covcore.cli import main
+sys.exit(main())
 """
 
 
-@pytest.mark.skipif(SEEDS < 100, reason="of use only where little else runs")
 def test_busy_daemons_do_not_hold_publishing_up(place: Place) -> None:
-    """T13: each file that publishing reads or writes would wait 5 ms for each thread to give up the GIL."""
+    """T13: each file that publishing reads or writes would wait for each thread to give up the GIL: 5 ms by Python's default.
+
+    How long that takes is the machine's to say, so what they find is told by the threads themselves.
+    """
     place.write("main.py", BUSY)
-
-    def run(interval: str) -> float:
-        began = time.monotonic()
-        assert place.covcore("run", "main.py", interval).status == 0
-        return time.monotonic() - began
-
-    best = {interval: min(run(interval) for _ in range(3)) for interval in ("0.00001", "0.005")}
-    assert best["0.005"] < 3 * best["0.00001"] + 1
-    assert place.lines()["main.py"] >= {1, 2, 3, 4, 7, 8, 9, 10}
+    place.write("last.py", LAST)
+    outcome = place.python("last.py", "run", "main.py")
+    assert (outcome.status, outcome.stdout, outcome.stderr) == (0, "10 4000 4000\n", "")
+    assert place.lines()["main.py"] >= set(range(1, 9))
 
 
 def test_daemon_threads_run_through_the_end(place: Place, figure: Callable[[str], None]) -> None:
