@@ -1,18 +1,22 @@
 """From hits to what coverage.py keeps: lines, and arcs (from line, to line).
 
-A line is kept as an arc to itself, (7, 7): coverage.py takes it for the one way out of a line that has only one.  Ways out of lines
-that have several come from sites: each arm that was taken is followed through the flow graph to the first line of another statement, or
-out of the code object.  An arc's end makes its line count as run for coverage.py, so an arc is kept only where LINE events tell that its
-end was reached: what was jumped to may have raised.
+An arc's ends make their lines count as run for coverage.py, so an arc is kept only where LINE events tell that its end was reached: what
+was jumped to may have raised.  Ways out of lines that have several come from sites: each arm that was taken is followed through the flow
+graph to the first line of another statement, or out of the code object.  Of all other arcs coverage.py wants to know nothing but the
+lines, and its data grows with the number of arcs: so of the ways on from lines that have but one, only as many are kept as it takes for
+each line to be at an end of one; and a line for which that does not do has an arc to itself, (7, 7).
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
 
 from coverage.parser import multiline_map_from_text
 from coverage.python import get_python_source
@@ -24,51 +28,71 @@ if TYPE_CHECKING:
     from covcore._reader import Shape as Decoded
 
 type Arc = tuple[int, int]
+type Hit = tuple[tuple[str, int, bytes], bytes]  # of a code object: its path, first line and encoded shape; bitmap
 
+SHIFT = 24  # bits of the number that an arc is encoded as: the line above these, and where to in them
 GOTO, SITE, RETURN, RAISE = range(4)  # how a block ends: src/sites.h
 NOWHERE = 0
 RAISED = None
+HEADER = re.compile(r"\s*(?:async|class|def|match|case|with|try|for|while|if|elif|else|except|finally)\b")
+MAY_RAISE = re.compile(r":.*\braise\b|\bfinally\b")  # the body of a decision on its line, or in a finally
+
+
+class Part(NamedTuple):
+    """The arcs that were hit of a code object.
+
+    arcs: ascending
+    encoded: each as one number, with commas between them
+    digest: what tells them from others
+    """
+
+    arcs: tuple[Arc, ...]
+    encoded: str
+    digest: bytes
+
+    @classmethod
+    def of(cls, path: str, arcs: Iterable[Arc]) -> Part:
+        """Of these, in any order, of a file."""
+        ordered = tuple(sorted(arcs))
+        encoded = ",".join([str((line << SHIFT) + to + (1 << SHIFT - 1)) for line, to in ordered])
+        text = f"{encoded},{path}".encode(errors="surrogateescape")
+        return cls(ordered, encoded, sha256(text, usedforsecurity=False).digest())
 
 
 class Shape:
-    """What one code object can do, and what its hits mean.
-
-    Results are kept by bitmap: most tests run a code object the way that others did.
-    """
+    """What one code object can do, and what its hits mean."""
 
     def __init__(self, first_line: int, shape: Decoded, source: Source) -> None:
         self._lines, self._sites, self._blocks = shape
         self._exit = -first_line
         self._source = source
         self._first = source.first
-        self._known: dict[bytes, tuple[Arc, ...]] = {}
         self._ways: dict[int, tuple[Arc, ...]] = {}
 
     def lines(self, bits: bytes) -> list[int]:
         """The lines that were hit."""
         return [line for slot, line in enumerate(self._lines) if bits[slot >> 3] & 0x80 >> (slot & 7)]
 
-    def arcs(self, bits: bytes) -> tuple[Arc, ...]:
+    def arcs(self, bits: bytes) -> set[Arc]:
         """The arcs that were hit."""
-        arcs = self._known.get(bits)
-        if arcs is None:
-            arcs = self._known[bits] = tuple(self._arcs(bits))
-        return arcs
-
-    def _arcs(self, bits: bytes) -> Iterator[Arc]:
         # A statement's first line -> the first of its lines that ran: what the others pass to it may have raised.
         run: dict[int, int] = {}
-        for line in sorted(self.lines(bits), reverse=True):
-            yield line, line
+        lines = self.lines(bits)
+        for line in sorted(lines, reverse=True):
             run[self._first.get(line, line)] = line
-        taken = [way for way in self._straight if way[0] in run]
+        taken = [way for way in self._choices if way[0] in run]
         n_lines = len(self._lines)
         for slot in range(n_lines, n_lines + 2 * len(self._sites)):
             if bits[slot >> 3] & 0x80 >> (slot & 7):
                 taken += self.ways_of(slot - n_lines)
-        for line, to in taken:
-            if to < 0 or to in run:
-                yield run.get(line, line), run.get(to, to)
+        arcs = {(run.get(line, line), run.get(to, to)) for line, to in taken if to < 0 or to in run}
+        missing = set(lines).difference(*arcs)
+        for way in self._straight:
+            line, to = run.get(way[0], 0), run.get(way[1], 0)
+            if line in missing and to in missing:
+                arcs.add((line, to))
+                missing -= {line, to}
+        return arcs | {(line, line) for line in missing}
 
     def ways_of(self, arm: int) -> tuple[Arc, ...]:
         """The arcs that an arm stands for: one, or none if it stays within its line or ends in an exception."""
@@ -102,13 +126,20 @@ class Shape:
         return NOWHERE
 
     @cached_property
-    def _straight(self) -> Iterable[Arc]:
-        """The ways on from statements without any site, which have but one: what runs once they have run.
-
-        Two of them on one line, a definition and its body, make it a line of two ways out for coverage.py.
-        """
+    def _ways_on(self) -> Iterable[Arc]:
+        """The ways on from statements without any site, which have but one: what runs once they have run."""
         decide = {self._first.get(site[6], site[6]) for site in self._sites}
         return dict.fromkeys(way for way in self._find_straight() if way[0] not in decide)
+
+    @cached_property
+    def _straight(self) -> Iterable[Arc]:
+        """Those of which coverage.py wants to know no more than that their ends ran."""
+        return sorted(way for way in self._ways_on if way[0] not in self._source.headers)
+
+    @cached_property
+    def _choices(self) -> Iterable[Arc]:
+        """Those from headers: with a definition and its body on one line, coverage.py takes it for one of two ways out."""
+        return [way for way in self._ways_on if way[0] in self._source.headers]
 
     def _find_straight(self) -> Iterator[Arc]:
         for end, target, lines in self._blocks:
@@ -133,9 +164,12 @@ class Source:
     def __init__(self, path: str) -> None:
         self._path = path
         self.first: Mapping[int, int] = {}
+        self.headers: Set[int] = set()
         # It may be gone or no Python, or open() may be the program's own just now.
         with suppress(Exception):
-            self.first = multiline_map_from_text(get_python_source(path))
+            text = get_python_source(path)
+            self.first = multiline_map_from_text(text)
+            self.headers = {n for n, line in enumerate(text.splitlines(), 1) if HEADER.match(line)}
 
     def handler(self, line: int) -> int | None:
         """Where the exception goes that is raised on the line of a test, if its body stands there.
@@ -149,7 +183,8 @@ class Source:
     def _outline(self) -> Outline | None:
         with suppress(Exception):
             text = get_python_source(self._path)
-            return Outline(ast.parse(text), text)
+            if MAY_RAISE.search(text):  # most files have nothing of the kind, and parsing takes long
+                return Outline(ast.parse(text), text)
         return None
 
 
@@ -159,9 +194,28 @@ class Shapes:
     def __init__(self) -> None:
         self._shapes: dict[tuple[str, int, bytes], Shape] = {}
         self._sources: dict[str, Source] = {}
+        self._parts: dict[Hit, Part] = {}  # most tests run a code object the way that others did
 
-    def get(self, description: tuple[str, int, bytes]) -> Shape:
-        """The shape that the tracer describes so: (path, first line, encoded shape)."""
+    def parts(self, hits: Iterable[Hit]) -> dict[str, list[Part]]:
+        """The arcs that hits stand for, by path."""
+        found: defaultdict[str, list[Part]] = defaultdict(list)
+        for hit in hits:
+            part = self._parts.get(hit)
+            if part is None:
+                description, bits = hit
+                part = self._parts[hit] = Part.of(description[0], self._get(description).arcs(bits))
+            if part.arcs:
+                found[hit[0][0]].append(part)
+        return found
+
+    def lines(self, hits: Iterable[Hit]) -> dict[str, set[int]]:
+        """The lines that hits stand for, by path."""
+        found: defaultdict[str, set[int]] = defaultdict(set)
+        for description, bits in hits:
+            found[description[0]].update(self._get(description).lines(bits))
+        return found
+
+    def _get(self, description: tuple[str, int, bytes]) -> Shape:
         shape = self._shapes.get(description)
         if shape is None:
             path, first_line, encoded = description

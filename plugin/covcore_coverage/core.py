@@ -8,6 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from coverage import control
+from coverage.collector import Collector
 from coverage.core import Core
 from coverage.disposition import FileDisposition
 from coverage.exceptions import CoverageWarning
@@ -15,6 +16,8 @@ from coverage.plugin import CoveragePlugin
 from coverage.version import __version__ as coverage_version
 
 import covcore
+from covcore_coverage.collector import collector_for
+from covcore_coverage.tracer import CovcoreTracer
 
 if TYPE_CHECKING:
     from coverage.config import CoverageConfig
@@ -44,8 +47,6 @@ class CovcoreCore(Core):
                 config.core = None
             super().__init__(warn=warn, debug=debug, config=config, dynamic_contexts=dynamic_contexts)
             return
-        from covcore_coverage.tracer import CovcoreTracer
-
         if debug:
             debug.write("core.py: Using core=covcore")
         self.tracer_class: Any = CovcoreTracer
@@ -83,6 +84,7 @@ def install(*, respects_choice: bool = True) -> bool:
         return False
     CovcoreCore.respects_choice = respects_choice
     control.Core = CovcoreCore  # type: ignore[attr-defined]
+    control.Collector = collector_for  # type: ignore[assignment,attr-defined]
     return True
 
 
@@ -105,9 +107,9 @@ def _reason_against_all() -> str:
     """Say why no Coverage object of this process can have covcore as core; "": they can."""
     if sys.implementation.name != "cpython":
         return f"{sys.implementation.name} has no sys.monitoring for it"
-    known = getattr(control, "Core", None)
-    if known is not CovcoreCore and (
-        known is not Core or set(inspect.signature(Core.__init__).parameters) != ARGUMENTS
+    names = (getattr(control, "Core", None), getattr(control, "Collector", None))
+    if names != (CovcoreCore, collector_for) and (
+        names != (Core, Collector) or set(inspect.signature(Core.__init__).parameters) != ARGUMENTS
     ):
         return f"coverage.py {coverage_version} has another way to choose its core, covcore knows that of 7.16 and 7.17"
     return ""

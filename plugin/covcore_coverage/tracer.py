@@ -1,27 +1,23 @@
 """What coverage.py's Collector takes for a tracer: one for all threads.
 
-coverage.py asks `activity()` before it takes what is in `data`, and says `reset_activity()` after it has: at each switch of context, and
-when it saves.  In between covcore's C tracer hears of each line and branch once.
+covcore's C tracer hears of each line and branch once; CovcoreCollector takes what it has heard of, and then it hears of all once more.
+What plugins tell frame by frame is in `data`.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from threading import RLock
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import covcore
 from covcore._tracer import Tracer
-from covcore_coverage.arcs import Shapes
 from covcore_coverage.frames import FrameEvents
-from covcore_coverage.holding import ArcSet, Holding, is_switching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from coverage.collector import Collector
     from coverage.types import (
         TCheckIncludeFn,
         TFileDisposition,
@@ -31,6 +27,7 @@ if TYPE_CHECKING:
         TWarnFn,
     )
 
+    from covcore_coverage.arcs import Hit
 
 OURS = tuple(f"{os.path.dirname(file)}{os.sep}" for file in (__file__, covcore.__file__))
 
@@ -57,10 +54,7 @@ class CovcoreTracer:
 
     def __init__(self) -> None:
         self._tracer = Tracer(self._decide)
-        self._shapes = Shapes()
         self._frames = FrameEvents(self)
-        self._holding = Holding()
-        self._lock = RLock()  # of taking hits: activity() may be called from several threads, and from a signal handler
         self._is_resumed = False
         self._has_data = False
 
@@ -82,12 +76,10 @@ class CovcoreTracer:
             self._follow_frames()
 
     def stop(self) -> None:
-        """Measure no more; all that was is in `data`."""
+        """Measure no more; take() still gives what was."""
         if self._tracer.started:
             self._frames.stop()
             self._tracer.stop()
-            self._keep()
-            self._store_held()  # the next tracer knows nothing of it
             if self._tracer.error is not None:
                 self.warn(f"covcore stopped measuring early: {self._tracer.error}", slug="covcore-stopped")
 
@@ -98,20 +90,11 @@ class CovcoreTracer:
         self._tracer.take()
 
     def activity(self) -> bool:
-        """Put all hits into `data`.  Returns whether there is anything to store now."""
-        with self._lock:
-            self._keep()
-            if is_switching():
-                if not self._has_data:
-                    return False
-                if self._holding.takes(self._collector):
-                    self.reset_activity()
-                    return False
-            self._store_held()
-            return self._has_data
+        """Say whether there is anything in `data`, or coverage.py is to see that there is nothing at all."""
+        return self._has_data
 
     def reset_activity(self) -> None:
-        """Hear of everything once more: what was heard of until now is not in `data` any more."""
+        """Hear of everything once more: what was heard of until now is taken."""
         self._has_data = False
         self._tracer.restart()
 
@@ -121,38 +104,23 @@ class CovcoreTracer:
 
     # ---- hits
 
-    @property
-    def _collector(self) -> Collector:
-        return self.lock_data.__self__  # type: ignore[attr-defined,no-any-return]  # it gives us a method of its own
+    def take(self) -> list[Hit]:
+        """Give what was heard of since the last time; if anything was, hear of everything once more."""
+        hits = self._tracer.take()
+        if hits or self._has_data:
+            self._tracer.restart()
+        return hits
 
-    def _store_held(self) -> None:
-        if not self._holding.is_empty:
-            self._has_data = True  # that is worth what coverage.py does once it has stored something
-            self._holding.store(self._collector)
-
-    def _keep(self) -> None:
-        with self._lock:
-            taken = self._tracer.take()
-            if taken:
-                self._has_data = True
-            for description, bits in taken:
-                shape = self._shapes.get(description)
-                into = self.file_data(description[0])
-                into.update(shape.arcs(bits) if self.trace_arcs else shape.lines(bits))
-
-    def file_data(self, path: str, plugin: str = "") -> set[Any]:
-        """The set of lines or arcs of a source file.
-
-        plugin: the name of that whose file tracer it is
-        """
+    def file_data(self, path: str, plugin: str) -> set[Any]:
+        """The set of lines or arcs of a source file that a plugin tells of."""
         self.lock_data()
         try:
             data: dict[str, Any] = self.data
             if path not in data:
-                data[path] = ArcSet() if self.trace_arcs else set()
-                if plugin and self.file_tracers is not None:
+                data[path] = set()
+                if self.file_tracers is not None:
                     self.file_tracers[path] = plugin
-            found: set[Any] = data[path]  # or what does as much
+            found: set[Any] = data[path]
             return found
         finally:
             self.unlock_data()

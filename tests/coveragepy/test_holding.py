@@ -7,10 +7,7 @@ from contextlib import closing
 
 import pytest
 from conftest import Place
-from coverage.misc import Hasher
-from coveragepy.test_core import lines, run
-
-from covcore_coverage.holding import ArcSet
+from coveragepy.test_core import PLUGIN, check_silent, coverage, lines, run
 
 SWITCHES = """\
 import coverage, os, signal, time
@@ -74,7 +71,7 @@ def test_a_killed_process_loses_what_is_fresh(place: Place) -> None:
 
 def test_contexts_are_stored_where_the_clock_stands_still(place: Place) -> None:
     """At most as many are held as memory bears."""
-    program = f"import covcore_coverage.holding as holding; holding.monotonic = lambda: 0.0\n{SWITCHES}"
+    program = f"import covcore_coverage.collector as collector; collector.monotonic = lambda: 0.0\n{SWITCHES}"
     program = program.replace("\n", ";", 1) + "switch(0, 1500)\nos.kill(os.getpid(), signal.SIGKILL)\n"
     assert run(place, "", program).status == -9
     with closing(sqlite3.connect(place.folder / ".coverage")) as database:
@@ -106,14 +103,100 @@ def test_lines_alone_are_held_too(place: Place) -> None:
     check_contexts(place, range(9))
 
 
-def digest(arcs: object) -> bytes:
-    hasher = Hasher()
-    hasher.update(arcs)
-    return hasher.digest()
+def test_data_has_the_hash_of_what_it_is(place: Place) -> None:
+    """By which coverage.py's `combine` leaves out what comes twice."""
+    hashes = []
+    for last in ("3", "3", "4"):
+        place.write(".coveragerc", f"{PLUGIN}parallel = True\n")
+        place.write("program.py", f"{SWITCHES}switch(0, int(os.environ['LAST']))\n")
+        assert coverage(place, "run", "program.py", LAST=last).status == 0
+        (name,) = data_files(place)
+        hashes.append(name.rpartition(".H")[2])
+        (place.folder / name).unlink()
+    assert hashes[0] == hashes[1] != hashes[2]
 
 
-def test_arcs_have_the_hash_of_what_they_are() -> None:
-    arcs = [(1, 2), (2, 2), (2, -1)]
-    assert digest(ArcSet(arcs)) == digest(ArcSet(reversed(arcs)))
-    others = [[], arcs[:2], [*arcs, (3, 3)], [(2, 1), (2, 2), (2, -1)], [(1, 2), (2, 2), (2, 1)]]
-    assert len({digest(ArcSet(its)) for its in [arcs, *others]}) == 1 + len(others)
+@pytest.mark.parametrize("change", ["SCHEMA_VERSION = 8", "_opened = lambda covdata: nullcontext()"])
+def test_a_coverage_py_with_other_inner_parts_stores_by_its_own_means(place: Place, change: str) -> None:
+    program = f"import covcore_coverage.storing as s; from contextlib import nullcontext; s.{change}\n{SWITCHES}"
+    run(place, "", program.replace("\n", ";", 1) + "switch(0, 9)\nmeasuring.save(); switch(9, 12)\n")
+    check_contexts(place, range(12))
+
+
+# Every switch stores, so that the others come in the middle of it.
+AT_ONCE = f"import covcore_coverage.collector as collector; collector.LONGEST = 0; {SWITCHES}"
+FORKS = """
+import threading
+def switch_on():
+    for number in range(1000, 100000):
+        switch(number, number + 1)
+        if is_over: break
+is_over = False
+thread = threading.Thread(target=switch_on)
+thread.start()
+for number in range(60):
+    if not os.fork():
+        measuring.switch_context("child")
+        ran(1)
+        measuring.save()
+        os._exit(0)
+    assert os.wait()[1] == 0
+is_over = True
+thread.join()
+"""
+
+
+def test_forks_while_a_thread_stores(place: Place) -> None:
+    """A child has no lock of coverage.py's that the thread held, and no connection in the middle of something."""
+    check_silent(run(place, "parallel = True\n", AT_ONCE + FORKS, PYTHONWARNINGS="ignore"))  # of forks beside threads
+    names = data_files(place)
+    assert len(names) == 61
+    for name in names:
+        with closing(sqlite3.connect(place.folder / name)) as database:
+            assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            contexts = {context for (context,) in database.execute("SELECT context FROM context")}
+            assert ("child" in contexts) == (len(contexts) < 10)
+
+
+SIGNALS = """
+def handle(*args):
+    os.fork() or os._exit(0)
+signal.signal(signal.SIGALRM, handle)
+signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+switch(0, 900)
+signal.setitimer(signal.ITIMER_REAL, 0)
+"""
+
+
+def test_signal_handlers_that_fork_while_contexts_are_switched(place: Place) -> None:
+    """(To save in a handler is more than coverage.py's data is made for, with its own cores as well.)"""
+    check_silent(run(place, "", AT_ONCE + SIGNALS))
+    check_contexts(place, range(900))
+
+
+THREADS = """
+import threading
+from contextlib import nullcontext
+turn = {turn}
+def work(number):
+    for again in range(200):
+        with turn:
+            switch(4 * again + number, 4 * again + number + 1)
+threads = [threading.Thread(target=work, args=[number]) for number in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+def test_threads_that_switch_by_turns(place: Place) -> None:
+    check_silent(run(place, "", SWITCHES + THREADS.format(turn="threading.Lock()")))
+    check_contexts(place, range(800))
+
+
+@pytest.mark.parametrize("program", [SWITCHES, AT_ONCE])
+def test_threads_that_switch_at_once(place: Place, program: str) -> None:
+    """Whose the lines are then is as it happens, but they are there."""
+    check_silent(run(place, "", program + THREADS.format(turn="nullcontext()")))
+    found = lines(place)
+    assert {"", *(f"test {number}" for number in range(800))} >= found.keys()
+    assert {line for files in found.values() for line in files["program.py"]} >= {4, 5, 6}

@@ -1,0 +1,149 @@
+"""coverage.py's Collector, with what contexts have run stored many at a time.
+
+At each switch of context coverage.py's own stores what was measured.  This one keeps what contexts that are over have measured as the
+tracer gave it, and stores it together: soon, as a process may be killed, and before anybody can ask for the data.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import RLock
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from coverage.collector import Collector
+
+from covcore_coverage import storing
+from covcore_coverage.arcs import Shapes
+from covcore_coverage.tracer import CovcoreTracer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from coverage.core import Core
+
+    from covcore_coverage.arcs import Hit
+
+    type Told = dict[str, set[Any]]  # path -> its lines or arcs
+    type Held = tuple[str | None, list[Hit], Told]  # a context, what the C tracer heard in it, and what plugins told
+
+LONGEST = 0.25  # seconds that a context is held
+MOST = 1000  # contexts that are held: where the clock is the program's own, it may stand still
+
+# Held by whoever switches or stores.  No process is forked meanwhile: it would have coverage.py's locks and its connection as they are
+# in the middle of it.
+lock = RLock()
+os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+
+
+class CovcoreCollector(Collector):
+    """See the module.  Its tracers, one for each start, are CovcoreTracers."""
+
+    def reset(self) -> None:
+        """Forget all, as coverage.py has it when it begins and when it erases."""
+        super().reset()
+        self._shapes = Shapes()
+        self._left: list[Hit] = []  # by tracers that have stopped, in the present context
+        self._held: list[Held] = []
+        self._since = 0.0  # when the first of them was
+        self._is_switching = False
+        self._process = os.getpid()
+
+    def switch_context(self, new_context: str | None) -> str | None:
+        """Begin a context.  Returns the one before."""
+        with lock:
+            self._hold()
+            if not self._may_wait():
+                self._store()
+            self._is_switching = True
+            try:
+                return super().switch_context(new_context)  # which has flush_data() called
+            finally:
+                self._is_switching = False
+
+    def flush_data(self) -> bool:
+        """Store all that was measured.  Returns whether there was any."""
+        with lock:
+            if self._is_switching and os.getpid() == self._process:
+                return False
+            self._hold()
+            has_stored = self._store()
+            return super().flush_data() or has_stored  # its own part is what becomes of no data at all
+
+    def pause(self) -> None:
+        """Measure no more for now, or for good: then the tracer is forgotten, and nothing says when there will be a switch again."""
+        super().pause()
+        with lock:
+            self._is_switching = False  # a signal handler may stop measuring in the middle of a switch
+            self._left = self._hits()
+            self._store()
+
+    # ---- what was measured
+
+    def _hits(self) -> list[Hit]:
+        """Take what was heard of in the present context."""
+        tracers: Any = self.tracers
+        left, self._left = self._left, []
+        return [*left, *(hit for tracer in tracers for hit in tracer.take())]
+
+    def _told(self) -> Told:
+        """Take what plugins have told in the present context."""
+        data: Any = self.data
+        taken = {}
+        for path, found in data.copy().items():
+            if found:
+                taken[path] = found.copy()
+                found -= taken[path]
+        return taken
+
+    def _hold(self) -> None:
+        """Take what was measured in the present context, to store it later."""
+        if os.getpid() != self._process:  # after a fork: what is held is the parent's
+            self._process = os.getpid()
+            self._held.clear()
+        hits, told = self._hits(), self._told()
+        if hits or told:
+            context = self.covdata.set_context(None)
+            self.covdata.set_context(context)
+            if not self._held:
+                self._since = monotonic()
+            self._held.append((context, hits, told))
+
+    def _may_wait(self) -> bool:
+        """Whether what is held need not be stored yet.  In a forked process it need be: many leave without ceremony."""
+        is_recent = 0 <= monotonic() - self._since < LONGEST
+        return is_recent and len(self._held) < MOST and self._process == self.pid
+
+    def _store(self) -> bool:
+        """Store what is held.  Returns whether there was any."""
+        if not self._held or os.getpid() != self._process:
+            return False
+        held = self._held.copy()
+        context = self.covdata.set_context(None)
+        try:
+            if self.branch:
+                parts = [(context, self._named(self._shapes.parts(hits))) for context, hits, _ in held if hits]
+                storing.add_arcs(self.covdata, parts)
+            else:
+                lines = [(context, self._named(self._shapes.lines(hits))) for context, hits, _ in held if hits]
+                storing.add_sets(self.covdata, lines, arcs=False)
+            told = [(context, self._named(told)) for context, _, told in held if told]
+            if told:
+                storing.add_sets(self.covdata, told, arcs=self.branch)
+                plugins = {path: it for path, it in self.file_tracers.items() if it not in self.disabled_plugins}
+                self.covdata.add_file_tracers(self._named(plugins))
+        finally:
+            self.covdata.set_context(context)
+            del self._held[: len(held)]
+        return True
+
+    def _named[T](self, by_path: Mapping[str, T]) -> dict[str, T]:
+        """The same by the names that the data file has for the paths."""
+        return {self.cached_mapped_file(path): it for path, it in by_path.items()}
+
+
+def collector_for(core: Core, **arguments: Any) -> Collector:
+    """Make what coverage.py's core needs: with another tracer than covcore's, coverage.py's own Collector."""
+    tracer: Any = core.tracer_class
+    kind = CovcoreCollector if tracer is CovcoreTracer else Collector
+    return kind(core=core, **arguments)

@@ -1,0 +1,78 @@
+"""What many contexts have run put into coverage.py's data file at one opening of it.
+
+CoverageData opens the file, and closes it again, for each context, hashes each arc and hands it to SQLite by itself: that took longer
+than a suite's tests.  Its methods use a connection that is open already, by its _connect(); and by that connection all arcs of a file can
+be put in at once.  Where there is no _connect(), or the tables are others than we know, its methods do it all.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from coverage import sqldata
+
+from covcore_coverage.arcs import SHIFT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence, Set
+
+    from coverage import CoverageData
+
+    from covcore_coverage.arcs import Arc, Part
+
+    type InContext[T] = Sequence[tuple[str | None, Mapping[str, T]]]  # context, then by path
+
+SCHEMA_VERSION = 7  # since coverage.py 5.0
+INSERT = f"""INSERT OR IGNORE INTO arc (file_id, context_id, fromno, tono)
+SELECT ?, ?, value >> {SHIFT}, (value & {(1 << SHIFT) - 1}) - {1 << SHIFT - 1} FROM json_each(?)"""
+
+
+class Mark(bytes):
+    """What tells the arcs of a context from others: coverage.py's data is to take it into its hash, and to find no arc in it."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+def add_arcs(covdata: CoverageData, contexts: InContext[Sequence[Part]]) -> None:
+    """Store arcs.  The context that covdata is in changes."""
+    add: Any = covdata.add_arcs
+    add({})  # from here on the data file is that of this process
+    with _opened(covdata) as database:
+        if database is None or getattr(sqldata, "SCHEMA_VERSION", 0) != SCHEMA_VERSION:
+            for context, files in contexts:
+                covdata.set_context(context)
+                add({path: {arc for part in parts for arc in part.arcs} for path, parts in files.items()})
+            return
+        covdata.touch_files({path for _, files in contexts for path in files})
+        for context, files in contexts:
+            covdata.set_context(context)
+            digests = sorted([part.digest for parts in files.values() for part in parts])
+            add({path: Mark(b"".join(digests)) for path in [*files][:1]})  # which names the context, too
+        with database.execute("SELECT path, id FROM file") as rows:
+            file_ids = dict(rows)
+        with database.execute("SELECT context, id FROM context") as rows:
+            context_ids = dict(rows)
+        arcs = [
+            (file_ids[path], context_ids[context or ""], f"[{','.join([part.encoded for part in parts])}]")
+            for context, files in contexts
+            for path, parts in files.items()
+        ]
+        arcs.sort()  # as the table's index is, in which SQLite then finds its way faster
+        database.executemany_void(INSERT, arcs)
+
+
+def add_sets(covdata: CoverageData, contexts: InContext[Set[Arc]] | InContext[Set[int]], *, arcs: bool) -> None:
+    """Store arcs or lines that are in sets.  The context that covdata is in changes."""
+    add: Any = covdata.add_arcs if arcs else covdata.add_lines
+    add({})
+    with _opened(covdata):
+        for context, files in contexts:
+            covdata.set_context(context)
+            add(files)
+
+
+def _opened(covdata: CoverageData) -> Any:
+    """The connection, to be open for a while; None: it has no such method any more, and each of the others opens one."""
+    return getattr(covdata, "_connect", nullcontext)()
