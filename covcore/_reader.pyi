@@ -31,6 +31,9 @@ class Recording(TypedDict):
     ]  # (path as the file system's bytes, SHA-256 of the normalised text or 32 zero bytes)
     codes: list[tuple[int, int, int, str, bytes]]  # (file id, first line, co_flags, qualified name, shape)
     contexts: list[tuple[str, str, str]]  # (static, test, phase); hits name them by index
+    forks: list[
+        tuple[int, int, int]
+    ]  # (when, ns since 1970; process id and start ticks of the child, or 0 and 0 if it has not said that it is there)
     hits: list[dict[bytes, list[int]]]  # by code id: bitmap over slots -> indices of the contexts, -1 for the empty one
 
 type Site = tuple[int, int, int, int, int, int, int, int, int, int]

@@ -6,6 +6,13 @@ from types import CodeType
 def note(path: str, words: tuple[str | bytes | int, ...], /) -> None:
     """Append a note to another process's notes, if they are there; what fails is let be."""
 
+def before_fork() -> None:
+    """Where a tracer follows forks: take a note of the one that comes, and notes on what is started from now on."""
+
+def in_forked_child() -> None:
+    """Where a tracer follows forks: go on in a recording of the child's own, and have C's environment name that one, where it named
+    the parent's.  What fails is in `error`."""
+
 class Tracer:
     """Records the lines and arcs of this interpreter's code objects.  At most one is started at a time."""
 
@@ -67,14 +74,11 @@ class Tracer:
     def error(self) -> str | None:
         """What stopped recording early, in one line, or None."""
 
-    def begin_own(self) -> bool:
-        """In a forked child that measures on: open a recording of its own; else nothing.  What fails is in `error`.
-
-        Returns whether the environment names the parent's recording, and is to name this one now.
-        """
-
     def watch(self) -> None:
         """Until stop() take notes on the processes that this one starts and signals: covcore/store/children.py."""
+
+    def follow_forks(self) -> None:
+        """Until stop() have the hooks of this module, once they are registered, measure forked children too."""
 
     def note(self, words: tuple[str | bytes | int, ...], /) -> None:
         """Take a note; what fails is let be."""

@@ -15,6 +15,7 @@
 enum {
     FIRST_LOG2_SLOTS = 8,   /* 1 KB: most processes outgrow it, none notices */
     FIRST_CHUNKS_ROOM = 16, /* pointers */
+    KEPT_LOG2_SLOTS = 10,   /* an index of a page, for one chunk of entries: to empty it costs less than to have others */
 };
 
 static const uint32_t MOST_ENTRIES = UINT32_MAX - 1; /* the largest id + 1 is then below 2^32 - 1 */
@@ -275,7 +276,12 @@ arcs_fini(arc_set *set)
 void
 arcs_clear(arc_set *set)
 {
-    arcs_fini(set);
+    if (set->index == NULL || set->log2_slots > KEPT_LOG2_SLOTS) {
+        arcs_fini(set);
+        return;
+    }
+    memset(set->index, 0, sizeof(*set->index) << set->log2_slots);
+    set->n_entries = 0;
 }
 
 size_t

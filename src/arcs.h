@@ -63,7 +63,7 @@ void arcs_init(arc_set *set, const arcs_allocator *allocator);
 /* Frees everything; the set is empty and usable again. */
 void arcs_fini(arc_set *set);
 
-/* Forgets all arcs and frees their memory; ids start again at 0.  Same as fini, said at the call. */
+/* Forgets all arcs, and frees their memory unless there is little of it; ids start again at 0. */
 void arcs_clear(arc_set *set);
 
 /* Finds or adds the arc and stores its id.  Returns 1 if it is new, 0 if it was there, -1 if memory

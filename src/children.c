@@ -24,13 +24,20 @@ typedef struct {
     size_t n;
 } note;
 
-/* The tracer of the main interpreter that takes notes, or NULL. */
+/* The tracer of the main interpreter that takes notes, and that whose forked children are measured, or NULL. */
 static Tracer *watcher;
+static Tracer *forking;
 static bool hooked;
 
-/* What children.py puts at the end of COVCORE_RUN: the recording of the process, and room for a place in it. */
-static const char MARK[] = " from=", PLACE[] = " at=";
-enum { N_PLACE = 16 };
+/* What children.py puts at the end of COVCORE_RUN: the recording of the process, with dots behind, and room for a place in it. */
+static const char FROM[] = " from=", AT[] = " at=";
+enum {
+    N_NAME = RECORDING_NAME_ROOM,
+    N_PLACE = 16,
+    NAME = sizeof(FROM) - 1, /* where in that end the name is, and the place */
+    PLACE = NAME + N_NAME + sizeof(AT) - 1,
+    N_MARK = PLACE + N_PLACE,
+};
 
 /* Adds a word, with a space before it if it is not the first; what could end a word or a line is written %XX. */
 static void
@@ -147,8 +154,6 @@ append_to_own(Tracer *self, note *from)
     }
 }
 
-static char *find_mark(const recording *r);
-
 static void
 add_number(note *to, uint64_t number)
 {
@@ -161,7 +166,6 @@ children_born(Tracer *self, const recording_owner *child)
 {
     note told = {.n = 0};
     if (self->recording.name != NULL) {
-        self->tells_of_parent = find_mark(&self->recording) != NULL;
         add_word(&told, "born", 4);
         add_number(&told, child->pid);
         add_number(&told, child->start_ticks);
@@ -247,38 +251,59 @@ children_watch(Tracer *self)
     return 0;
 }
 
-/* Where the environment has room for the place, or NULL: the program has changed the variable, or taken it away. */
+/* The end of the variable in the environment, where it names a recording, or NULL: the program has changed the variable, or
+ * taken it away. */
 static char *
 find_mark(const recording *r)
 {
     char *value = getenv("COVCORE_RUN");
-    const size_t n_value = value == NULL ? 0 : strlen(value), n_name = strlen(r->name);
-    const size_t n_mark = sizeof(MARK) - 1 + n_name + sizeof(PLACE) - 1 + N_PLACE;
-    char *mark = n_value < n_mark ? NULL : value + n_value - n_mark;
+    const size_t n_value = value == NULL ? 0 : strlen(value);
+    char *mark = n_value < N_MARK || r->name == NULL ? NULL : value + n_value - N_MARK;
 
-    if (mark == NULL || memcmp(mark, MARK, sizeof(MARK) - 1) != 0
-        || memcmp(mark + sizeof(MARK) - 1, r->name, n_name) != 0
-        || memcmp(mark + sizeof(MARK) - 1 + n_name, PLACE, sizeof(PLACE) - 1) != 0) {
+    if (mark == NULL || memcmp(mark, FROM, NAME) != 0 || memcmp(mark + PLACE - (sizeof(AT) - 1), AT, sizeof(AT) - 1) != 0) {
         return NULL;
     }
-    return value + n_value - N_PLACE;
+    const size_t n_name = strlen(r->name);
+    const bool is_ours = memcmp(mark + NAME, r->name, n_name) == 0 && strspn(mark + NAME + n_name, ".") == N_NAME - n_name;
+    return is_ours ? mark : NULL;
 }
 
 /* Written over in place: a switch must cost next to nothing, and a program that compares os.environ with what it was must
- * find no change.  Who starts a process with a copy of os.environ leaves the place out; the child then asks the
- * recording's header, a moment later. */
+ * find no change.  Who starts a process with a copy of os.environ leaves the place out; that one then asks the
+ * recording of the process that it descends from, a moment later. */
+static void
+write_place(char *mark, uint64_t place)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (int i = N_PLACE - 1; i >= 0; i--) {
+        mark[PLACE + i] = digits[place & 15];
+        place >>= 4;
+    }
+}
+
 void
 children_mark(Tracer *self)
 {
-    static const char digits[] = "0123456789abcdef";
-    if (watcher != self || !recording_ready(&self->recording)) {
-        return;
+    char *mark = watcher == self && recording_ready(&self->recording) ? find_mark(&self->recording) : NULL;
+    if (mark != NULL) {
+        write_place(mark, recording_place(&self->recording));
     }
-    char *mark = find_mark(&self->recording);
-    uint64_t place = recording_place(&self->recording);
-    for (int i = N_PLACE - 1; mark != NULL && i >= 0; i--) {
-        mark[i] = digits[place & 15];
-        place >>= 4;
+}
+
+char *
+children_find_mark(const Tracer *self)
+{
+    return find_mark(&self->recording);
+}
+
+void
+children_inherit_mark(const Tracer *self, char *mark)
+{
+    const size_t n_name = strlen(self->recording.name);
+    if (mark != NULL) {
+        memcpy(mark + NAME, self->recording.name, n_name);
+        memset(mark + NAME + n_name, '.', N_NAME - n_name);
+        write_place(mark, recording_place(&self->recording));
     }
 }
 
@@ -287,6 +312,17 @@ children_unwatch(Tracer *self)
 {
     if (watcher == self) {
         watcher = NULL;
+    }
+    if (forking == self) {
+        forking = NULL;
+    }
+}
+
+void
+children_follow_forks(Tracer *self)
+{
+    if (PyInterpreterState_Get() == PyInterpreterState_Main()) {
+        forking = self;
     }
 }
 
@@ -313,7 +349,33 @@ note_elsewhere(PyObject *Py_UNUSED(module), PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* The hooks of os.register_at_fork.  In C, and without a word of Python: each page of memory that a child writes, be it a count
+ * of references, is copied, and its parent's, too; and each page of code that a child runs is mapped. */
+static PyObject *
+before_fork(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    if (forking != NULL && forking->started) {
+        if (watcher != forking && children_watch(forking) < 0) {
+            PyErr_Clear();  // no memory: fewer notes are taken; Python would print what hooks raise
+        }
+        (void)recording_fork(&forking->recording);
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+in_forked_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    if (forking != NULL && forking->started && !forking->failed && keeping_begin_own(forking) < 0) {
+        tracer_fail(forking);
+    }
+    Py_RETURN_NONE;
+}
+
 PyMethodDef children_methods[] = {
+    {"before_fork", before_fork, METH_NOARGS, PyDoc_STR("before_fork($module, /)\n--\n\nTake a note of the fork that follows.")},
+    {"in_forked_child", in_forked_child, METH_NOARGS,
+     PyDoc_STR("in_forked_child($module, /)\n--\n\nGo on in a recording of its own.")},
     {"note", note_elsewhere, METH_VARARGS,
      PyDoc_STR("note($module, path, words, /)\n--\n\nAppend a note to another process's notes, if they are there.")},
     {0},

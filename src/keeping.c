@@ -3,6 +3,19 @@
 #include <errno.h>
 #include <string.h>
 
+/* A string as UTF-8, which *held keeps alive if it is not NULL; or NULL with an exception. */
+static const char *
+as_utf8(PyObject *text, PyObject **held, size_t *n_bytes)
+{
+    if (PyUnicode_IS_COMPACT_ASCII(text)) {
+        *n_bytes = (size_t)PyUnicode_GET_LENGTH(text);
+        return PyUnicode_DATA(text);
+    }
+    *held = PyUnicode_AsEncodedString(text, "utf-8", "surrogatepass");
+    *n_bytes = *held == NULL ? 0 : (size_t)PyBytes_GET_SIZE(*held);
+    return *held == NULL ? NULL : PyBytes_AS_STRING(*held);
+}
+
 static int
 begin_context(Tracer *self)
 {
@@ -12,19 +25,17 @@ begin_context(Tracer *self)
     }
     const char *parts[3];
     size_t n_parts[3];
-    PyObject *encoded[3] = {NULL};
+    PyObject *held[3] = {NULL};
     int64_t id = PyErr_Occurred() ? -1 : 0;
     for (int i = 0; i < 3 && id == 0; i++) {
-        encoded[i] = PyUnicode_AsEncodedString(PyTuple_GET_ITEM(self->context, i), "utf-8", "surrogatepass");
-        id = encoded[i] == NULL ? -1 : 0;
-        parts[i] = encoded[i] == NULL ? NULL : PyBytes_AS_STRING(encoded[i]);
-        n_parts[i] = encoded[i] == NULL ? 0 : (size_t)PyBytes_GET_SIZE(encoded[i]);
+        parts[i] = as_utf8(PyTuple_GET_ITEM(self->context, i), &held[i], &n_parts[i]);
+        id = parts[i] == NULL ? -1 : 0;
     }
     if (id == 0) {
         id = recording_context(&self->recording, parts, n_parts);
     }
     for (int i = 0; i < 3; i++) {
-        Py_XDECREF(encoded[i]);
+        Py_XDECREF(held[i]);
     }
     PyObject *number = id < 0 ? NULL : PyLong_FromLongLong(id);
     int failed = number == NULL || PyDict_SetItem(self->contexts, self->context, number) < 0;
@@ -53,9 +64,31 @@ in_empty_context(Tracer *self)
     return true;
 }
 
-/* As keeping_begin, for a process whose name is known. */
-static Py_ssize_t
-begin_as(Tracer *self, recording_owner owner)
+/* Begins a generation of ids in a recording that was just opened.  0, or -1 with an exception. */
+static int
+begin_generation(Tracer *self)
+{
+    arcs_clear(&self->arcs);
+    if (PyDict_GET_SIZE(self->contexts) > 0) {
+        PyDict_Clear(self->contexts);
+    }
+    self->generation = ++self->registry->n_recordings;
+    self->serial++;
+    if (recording_run(&self->recording, PyBytes_AS_STRING(self->settings), (size_t)PyBytes_GET_SIZE(self->settings)) < 0
+        || (!in_empty_context(self) && keeping_context(self) < 0)) {
+        if (!PyErr_Occurred()) {
+            errno = self->recording.error;
+            PyErr_SetFromErrno(PyExc_OSError);
+        }
+        return -1;
+    }
+    return 0;
+}
+
+/* Opens a recording for this process and begins a generation: ids of an earlier recording mean nothing in it.
+ * Returns the index of the directory that took it, or -1 with an exception. */
+Py_ssize_t
+keeping_begin(Tracer *self)
 {
     Py_ssize_t n = PyTuple_GET_SIZE(self->directories);
     const char **directories = PyMem_RawMalloc((size_t)n * sizeof(*directories));
@@ -67,7 +100,8 @@ begin_as(Tracer *self, recording_owner owner)
     for (Py_ssize_t i = 0; i < n; i++) {
         directories[i] = PyBytes_AS_STRING(PyTuple_GET_ITEM(self->directories, i));
     }
-    owner.hexversion = PY_VERSION_HEX;
+    recording_owner owner = {.hexversion = PY_VERSION_HEX};
+    recording_owner_fill(&owner);
     strncpy(owner.run_id, run_id, sizeof(owner.run_id) - 1);
     PyObject *flags = PySys_GetObject("flags");  // borrowed
     PyObject *optimize = flags == NULL ? NULL : PyObject_GetAttrString(flags, "optimize");
@@ -81,27 +115,7 @@ begin_as(Tracer *self, recording_owner owner)
         PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, PyTuple_GET_ITEM(self->directories, 0));
         return -1;
     }
-    arcs_clear(&self->arcs);
-    PyDict_Clear(self->contexts);
-    self->generation = ++self->registry->n_recordings;
-    self->serial++;
-    if (recording_run(&self->recording, PyBytes_AS_STRING(self->settings), (size_t)PyBytes_GET_SIZE(self->settings)) < 0
-        || (!in_empty_context(self) && keeping_context(self) < 0)) {
-        if (!PyErr_Occurred()) {
-            errno = self->recording.error;
-            PyErr_SetFromErrno(PyExc_OSError);
-        }
-        return -1;
-    }
-    return (Py_ssize_t)used;
-}
-
-Py_ssize_t
-keeping_begin(Tracer *self)
-{
-    recording_owner owner = {0};
-    recording_owner_fill(&owner);
-    return begin_as(self, owner);
+    return begin_generation(self) < 0 ? -1 : (Py_ssize_t)used;
 }
 
 static int
@@ -148,14 +162,15 @@ keep_shape(Tracer *self, code_state *state, const shape *full)
     if (n_shape == 0) {
         return -1;
     }
-    PyObject *qualname = PyUnicode_AsEncodedString(state->code->co_qualname, "utf-8", "surrogatepass");
+    PyObject *held = NULL;
+    size_t n_qualname;
+    const char *qualname = as_utf8(state->code->co_qualname, &held, &n_qualname);
     if (qualname == NULL) {
         return -1;
     }
     int64_t id = recording_code(&self->recording, state->file->id, state->code->co_firstlineno,
-                                (uint32_t)state->code->co_flags, PyBytes_AS_STRING(qualname),
-                                (size_t)PyBytes_GET_SIZE(qualname), self->buffer, n_shape);
-    Py_DECREF(qualname);
+                                (uint32_t)state->code->co_flags, qualname, n_qualname, self->buffer, n_shape);
+    Py_XDECREF(held);
     if (id < 0) {
         return -1;
     }
@@ -170,11 +185,19 @@ keeping_begin_own(Tracer *self)
     if (keeping_ready(self)) {
         return 0;
     }
-    recording_owner owner = {0};
-    recording_owner_fill(&owner);
-    children_born(self, &owner);
-    recording_abandon(&self->recording);  // it is the parent's
-    return begin_as(self, owner) < 0 ? -1 : 0;
+    char *mark = children_find_mark(self);
+    if (!recording_born(&self->recording)) {
+        children_born(self, &self->recording.owner);
+    }
+    if (recording_follow(&self->recording) < 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    if (begin_generation(self) < 0) {
+        return -1;
+    }
+    children_inherit_mark(self, mark);
+    return 0;
 }
 
 /* Makes sure that the recording is this process's own and knows the code object, and that we know its shape. */
@@ -187,12 +210,18 @@ keeping_code(Tracer *self, code_state *state)
     if (state->generation == self->generation) {
         return 0;
     }
-    shape full = {0};
-    if ((!self->is_tallying && keep_file(self, state->file) < 0) || registry_read_shape(state, &full) < 0) {
+    if (!self->is_tallying && keep_file(self, state->file) < 0) {
+        return -1;
+    }
+    shape full = state->shape;
+    if (!state->has_shape && registry_read_shape(state, &full) < 0) {
         return -1;
     }
     int failed = self->is_tallying ? tallying_code(self, state, &full) : keep_shape(self, state, &full);
-    if (failed || state->has_shape) {
+    if (state->has_shape) {
+        return failed;
+    }
+    if (failed) {
         shape_free(&full);
     }
     else {

@@ -175,22 +175,19 @@ Tracer_resume(PyObject *op, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
-Tracer_begin_own(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    Tracer *self = (Tracer *)op;
-    if (self->started && !self->failed && keeping_begin_own(self) < 0) {
-        tracer_fail(self);
-    }
-    const bool tells_of_parent = self->tells_of_parent;
-    self->tells_of_parent = false;
-    return PyBool_FromLong(tells_of_parent);
-}
-
-static PyObject *
 Tracer_watch(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     if (((Tracer *)op)->started && children_watch((Tracer *)op) < 0) {
         return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+Tracer_follow_forks(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    if (((Tracer *)op)->started) {
+        children_follow_forks((Tracer *)op);
     }
     Py_RETURN_NONE;
 }
@@ -365,10 +362,10 @@ static PyMethodDef Tracer_methods[] = {
      PyDoc_STR("switch_context($self, static, test, phase, /)\n--\n\nRecord from here on under another context.")},
     {"pause", Tracer_pause, METH_NOARGS, PyDoc_STR("pause($self, /)\n--\n\nRecord nothing until resume().")},
     {"resume", Tracer_resume, METH_NOARGS, PyDoc_STR("resume($self, /)\n--\n\nRecord again.")},
-    {"begin_own", Tracer_begin_own, METH_NOARGS,
-     PyDoc_STR("begin_own($self, /)\n--\n\nIn a forked child: begin a recording of its own.")},
     {"watch", Tracer_watch, METH_NOARGS,
      PyDoc_STR("watch($self, /)\n--\n\nTake notes on the processes that this one starts.")},
+    {"follow_forks", Tracer_follow_forks, METH_NOARGS,
+     PyDoc_STR("follow_forks($self, /)\n--\n\nMeasure forked children.")},
     {"note", Tracer_note, METH_O, PyDoc_STR("note($self, words, /)\n--\n\nTake a note.")},
     {"counts", Tracer_counts, METH_NOARGS, PyDoc_STR("counts($self, /)\n--\n\nWhat was recorded, in numbers.")},
     {0},

@@ -66,7 +66,7 @@ reader_segment_info(PyObject *Py_UNUSED(module), PyObject *bytes)
 
 /* What has been read so far. */
 typedef struct {
-    PyObject *settings, *files, *codes, *contexts; /* lists */
+    PyObject *settings, *files, *codes, *contexts, *forks; /* lists */
     hit_table hits;
     size_t n_defined; /* bytes of definitions */
     recording_owner owner;
@@ -205,6 +205,18 @@ take_context(gathered *g, const record *r)
     return hits_context(&g->hits) < 0 ? hits_failed(g) : 0;
 }
 
+static int
+take_fork(gathered *g, const record *r)
+{
+    uint64_t time, child;
+
+    memcpy(&time, r->payload, sizeof(time)); /* segment_next has seen to its size */
+    memcpy(&child, r->payload + sizeof(time), sizeof(child));
+    const uint64_t pid = child & ((1u << FORK_PID_BITS) - 1);
+    return append(g->forks, Py_BuildValue("KKK", (unsigned long long)time, (unsigned long long)pid,
+                                          (unsigned long long)(child >> FORK_PID_BITS)));
+}
+
 /* One record: 0, 1 to stop with g->problem, -1 with an exception. */
 static int
 take_record(gathered *g, const record *r)
@@ -226,6 +238,8 @@ take_record(gathered *g, const record *r)
         return take_code(g, r);
     case RECORD_CONTEXT:
         return take_context(g, r);
+    case RECORD_FORK:
+        return take_fork(g, r);
     case RECORD_ARC:
         memcpy(&slot, r->payload, sizeof(slot)); /* segment_next has seen to its size */
         failed = hits_arc(&g->hits, r->argument, slot);
@@ -383,9 +397,9 @@ recording_dict(const gathered *g)
         Py_XDECREF(owner);
         return NULL;
     }
-    return Py_BuildValue("{s:N,s:I,s:i,s:z,s:O,s:O,s:O,s:O,s:N}", "owner", owner, "end", g->end, "error", g->error,
+    return Py_BuildValue("{s:N,s:I,s:i,s:z,s:O,s:O,s:O,s:O,s:O,s:N}", "owner", owner, "end", g->end, "error", g->error,
                          "problem", g->problem[0] != '\0' ? g->problem : NULL, "settings", g->settings, "files",
-                         g->files, "codes", g->codes, "contexts", g->contexts, "hits", hits);
+                         g->files, "codes", g->codes, "contexts", g->contexts, "forks", g->forks, "hits", hits);
 }
 
 static PyObject *
@@ -397,10 +411,16 @@ reader_read_recording(PyObject *Py_UNUSED(module), PyObject *iterable)
     if (segments == NULL) {
         return NULL;
     }
-    gathered g = {.settings = PyList_New(0), .files = PyList_New(0), .codes = PyList_New(0), .contexts = PyList_New(0)};
+    gathered g = {
+        .settings = PyList_New(0),
+        .files = PyList_New(0),
+        .codes = PyList_New(0),
+        .contexts = PyList_New(0),
+        .forks = PyList_New(0),
+    };
     hits_init(&g.hits, ALWAYS_MOST);
     PyObject *result = NULL;
-    if (g.settings && g.files && g.codes && g.contexts && take_segments(&g, segments) == 0) {
+    if (g.settings && g.files && g.codes && g.contexts && g.forks && take_segments(&g, segments) == 0) {
         result = recording_dict(&g);
     }
     hits_free(&g.hits);
@@ -408,6 +428,7 @@ reader_read_recording(PyObject *Py_UNUSED(module), PyObject *iterable)
     Py_XDECREF(g.files);
     Py_XDECREF(g.codes);
     Py_XDECREF(g.contexts);
+    Py_XDECREF(g.forks);
     Py_DECREF(segments);
     return result;
 }

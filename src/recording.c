@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -11,19 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "crc32.h"
+#include "recording_file.h"
 #include "recording_format.h"
 
 enum {
     WORD = 8,
-    PAGE = 4096,               /* capacities are multiples of it */
-    FIRST_WRITTEN = 64 * 1024, /* bytes of segment 0 that are written ahead: see write_zeros */
-    WRITTEN_AT_ONCE = 64 * PAGE,
+    FIRST_WRITTEN = 64 * 1024, /* bytes of segment 0 that are written ahead: see write_zeros in recording_file.c */
 };
 
 #define NO_ARC UINT32_MAX /* no id is so large: arcs.h */
@@ -300,7 +295,38 @@ recording_context(recording *r, const char *const parts[3], const size_t n_parts
     return id;
 }
 
-/* ---- platform: Linux ---- */
+/* ---- forks ---- */
+
+int64_t
+recording_fork(recording *r)
+{
+    enum { N_WORDS = 3 };
+    uint32_t *at = reserve(r, N_WORDS);
+
+    if (at == NULL) {
+        return -1;
+    }
+    r->forked = (uint64_t *)(void *)(at + 4);
+    r->forked_ns = recording_clock(CLOCK_BOOTTIME);
+    const uint64_t now = recording_clock(CLOCK_REALTIME);
+    at[0] = head(RECORD_FORK, N_WORDS);
+    at[1] = 0;
+    memcpy(at + 2, &now, sizeof(now));
+    *r->forked = 0;
+    publish(r, N_WORDS);
+    return 0;
+}
+
+bool
+recording_born(recording *r)
+{
+    uint64_t nobody = 0;
+
+    recording_owner_follow(&r->owner, r->forked_ns);
+    const uint64_t child = r->owner.start_ticks << FORK_PID_BITS | r->owner.pid;
+    return r->forked != NULL && r->owner.pid >> FORK_PID_BITS == 0
+           && atomic_compare_exchange_strong((_Atomic uint64_t *)r->forked, &nobody, child);
+}
 
 static void
 count_fork(void)
@@ -317,148 +343,32 @@ watch_forks(void)
     fork_watch_error = pthread_atfork(NULL, NULL, count_fork);
 }
 
-/* Blocks for the whole file, so that no store into the mapping can meet a full disk.  Not posix_fallocate, which
- * where the file system cannot reads and writes a byte of each block. */
-static int
-allocate(int fd, int64_t n_bytes)
-{
-    int result;
-
-    do {
-        result = fallocate(fd, 0, 0, n_bytes);
-    } while (result < 0 && errno == EINTR);
-    return result;
-}
-
-int (*recording_fallocate)(int fd, int64_t n_bytes) = allocate;
-
-/* Writes zeros over the first bytes of a file.
- *
- * Where fallocate is not to be had, this allocates.  Elsewhere it is for speed: a store into a page that no write has
- * prepared faults into the file system, for one page at a time, while one large write makes one large page.
- * ext4 on Linux 6.18, CPU time of open, fill, unmap and unlink, in microseconds:
- *
- *                                  20 KB of 256 KB   4 MB of 16 MB   16 MB of 16 MB
- *      fallocate alone                   154              6001            15862
- *      MAP_POPULATE                      172                              17740
- *      MADV_POPULATE_WRITE               299                              14843     (256 KB ahead)
- *      the first 64 KB written            77
- *      all written, 256 KB a time        122              2934             4178
- *
- * The first segment is written in part only: a small process should not make the disk write 256 KB. */
-static int
-write_zeros(int fd, size_t n_bytes)
-{
-    static const uint8_t zeros[PAGE];
-    struct iovec pages[WRITTEN_AT_ONCE / PAGE];
-
-    for (size_t i = 0; i < WRITTEN_AT_ONCE / PAGE; i++) {
-        pages[i] = (struct iovec){.iov_base = (void *)(uintptr_t)zeros, .iov_len = PAGE};
-    }
-    for (size_t at = 0; at < n_bytes;) {
-        const size_t n_left = n_bytes - at < WRITTEN_AT_ONCE ? n_bytes - at : WRITTEN_AT_ONCE;
-        const size_t n_pages = n_left < PAGE ? 1 : n_left / PAGE;
-        pages[0].iov_len = n_left < PAGE ? n_left : PAGE;
-        const ssize_t n_written = pwritev(fd, pages, (int)n_pages, (off_t)at);
-        if (n_written > 0) {
-            at += (size_t)n_written;
-        }
-        else if (n_written == 0) {
-            errno = ENOSPC;
-            return -1;
-        }
-        else if (errno != EINTR) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-/* A new file to read and write, or -1 with errno.  Never descriptor 0, 1 or 2: where the program has closed
- * one of those, a thread of it that prints would print into our file. */
-static int
-create_file(const char *path)
-{
-    const int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-    if (fd < 0 || fd > 2) {
-        return fd;
-    }
-    const int higher = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    const int error = errno;
-    (void)close(fd);
-    if (higher < 0) {
-        (void)unlink(path);
-        errno = error;
-    }
-    return higher;
-}
-
-/* Makes the new file n_bytes long, with blocks behind them, and maps it.  The map, or NULL with errno. */
-static uint8_t *
-fill_and_map(int fd, size_t n_bytes, size_t n_ahead)
-{
-    struct rlimit limit;
-    struct stat status;
-
-    /* Past the limit the kernel would not only fail but send SIGXFSZ, which ends the program. */
-    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < n_bytes) {
-        errno = EFBIG;
-        return NULL;
-    }
-    /* The program's umask may have taken from us what the reader needs. */
-    if (fstat(fd, &status) < 0 || ((status.st_mode & 0777) != 0600 && fchmod(fd, 0600) < 0)) {
-        return NULL;
-    }
-    if (recording_fallocate(fd, (int64_t)n_bytes) < 0) {
-        if (errno != EOPNOTSUPP && errno != ENOSYS) {
-            return NULL;
-        }
-        n_ahead = n_bytes;
-    }
-    if (write_zeros(fd, n_ahead) < 0) {
-        return NULL;
-    }
-    uint8_t *map = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    return map == MAP_FAILED ? NULL : map;
-}
-
-/* Says that somebody writes the file, to readers who do not see our process: those in another pid namespace, as
- * containers are.  The lock belongs to the open file, which the map keeps open: it ends with the map, so with the
- * process, and outlives the descriptor.  A file system without locks leaves them with the process's id. */
-static void
-hold(int fd)
-{
-    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-    (void)fcntl(fd, F_OFD_SETLK, &all);
-}
-
-/* Creates and maps a file of zeros and lets go of its descriptor.  The map, or NULL with errno and no file. */
-static uint8_t *
-create_mapped(const char *path, size_t n_bytes, size_t n_ahead)
-{
-    const int fd = create_file(path);
-
-    if (fd < 0) {
-        return NULL;
-    }
-    hold(fd);
-    uint8_t *map = fill_and_map(fd, n_bytes, n_ahead);
-    int error = errno;
-    if (close(fd) < 0 && errno != EINTR && map != NULL) { /* NFS tells only now that the disk is full */
-        error = errno;
-        (void)munmap(map, n_bytes);
-        map = NULL;
-    }
-    if (map == NULL) {
-        (void)unlink(path);
-        errno = error;
-    }
-    return map;
-}
-
 /* ---- segments ---- */
+
+/* Puts a text where another one is to follow, and a number likewise.  What printf is for; but it has many pages: see
+ * recording_follow. */
+static char *
+put(char *to, const char *text)
+{
+    while ((*to = *text++) != '\0') {
+        to++;
+    }
+    return to;
+}
+
+static char *
+put_number(char *to, uint64_t number)
+{
+    char digits[24];
+    char *at = digits + sizeof(digits) - 1;
+
+    *at = '\0';
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+    return put(to, at);
+}
 
 /* Writes the header; its magic last, so that a file that was left half-way holds no false one. */
 static void
@@ -488,23 +398,15 @@ write_header(const recording *r, uint8_t *map, uint32_t segment, size_t n_bytes)
 static uint8_t *
 create_segment(const recording *r, uint32_t segment, size_t n_bytes, size_t *directory_index)
 {
-    const size_t n_ahead = segment == 0 ? FIRST_WRITTEN : n_bytes;
+    const size_t n_ahead = segment == 0 && n_bytes > FIRST_WRITTEN ? FIRST_WRITTEN : n_bytes;
     uint8_t *map = NULL;
 
     errno = ENOENT;
     for (size_t i = 0; map == NULL && r->directories[i] != NULL; i++) {
-        const size_t room = strlen(r->directories[i]) + strlen(r->name) + sizeof("/.4294967295");
-        char *path = malloc(room);
-        if (path == NULL) {
-            return NULL;
-        }
-        (void)snprintf(path, room, "%s/%s.%" PRIu32, r->directories[i], r->name, segment);
-        map = create_mapped(path, n_bytes, n_ahead);
-        const int error = errno;
-        free(path);
-        errno = error;
+        put_number(put(put(put(put(r->path, r->directories[i]), "/"), r->name), "."), segment);
+        map = file_create_mapped(r->path, n_bytes, n_ahead);
         *directory_index = i;
-        if (map == NULL && error == EEXIST) {
+        if (map == NULL && errno == EEXIST) {
             return NULL;
         }
     }
@@ -532,6 +434,7 @@ unmap(recording *r)
     }
     r->map = NULL;
     r->newest = NULL;
+    r->forked = NULL;
     r->capacity = r->length = 0;
 }
 
@@ -552,10 +455,11 @@ stop(recording *r, int error)
 static int
 grow(recording *r, size_t n_words)
 {
-    const size_t wanted = (SEGMENT_HEADER + n_words * WORD + PAGE - 1) / PAGE * PAGE;
+    const size_t wanted = (SEGMENT_HEADER + n_words * WORD + FILE_PAGE - 1) / FILE_PAGE * FILE_PAGE;
     size_t n_bytes = 2 * r->capacity < SEGMENT_LARGEST ? 2 * r->capacity : SEGMENT_LARGEST;
     size_t directory_index;
 
+    n_bytes = n_bytes < SEGMENT_FIRST ? SEGMENT_FIRST : n_bytes;
     n_bytes = n_bytes < wanted ? wanted : n_bytes;
     uint8_t *map = create_segment(r, r->segment + 1, n_bytes, &directory_index);
     if (map == NULL) {
@@ -593,10 +497,11 @@ free_owned(recording *r)
         free(r->directories[i]);
     }
     free(r->directories);
+    free(r->path);
     free(r->name);
     free(r->places);
     r->directories = NULL;
-    r->name = NULL;
+    r->path = r->name = NULL;
     r->places = NULL;
 }
 
@@ -617,34 +522,38 @@ keep_names(recording *r, const char *const *directories, size_t n_directories)
     if (r->directories == NULL) {
         return -1;
     }
+    size_t longest = 0;
     for (size_t i = 0; i < n_directories; i++) {
+        const size_t n = strlen(directories[i]);
+        longest = n > longest ? n : longest;
         r->directories[i] = strdup(directories[i]);
         if (r->directories[i] == NULL) {
             return -1;
         }
     }
+    r->path = malloc(longest + RECORDING_NAME_ROOM + sizeof("/.4294967295"));
     r->name = malloc(RECORDING_NAME_ROOM);
-    return r->name == NULL ? -1 : 0;
+    return r->path == NULL || r->name == NULL ? -1 : 0;
 }
 
 /* Creates segment 0.  The name may be taken: by this process before an exec or a restart, which change
  * neither pid nor start.  Then the time, in which they differ, is added. */
 static int
-create_first(recording *r, size_t *directory_index)
+create_first(recording *r, size_t n_bytes, size_t *directory_index)
 {
     const recording_owner *owner = &r->owner;
-    const int n = snprintf(r->name, RECORDING_NAME_ROOM, "%s-%" PRIu64 "-%" PRIu64, owner->run_id, owner->pid,
-                           owner->start_ticks);
+    char *end = put_number(put(put(r->name, owner->run_id), "-"), owner->pid);
 
-    uint8_t *map = create_segment(r, 0, SEGMENT_FIRST, directory_index);
+    end = put_number(put(end, "-"), owner->start_ticks);
+    uint8_t *map = create_segment(r, 0, n_bytes, directory_index);
     if (map == NULL && errno == EEXIST) {
-        (void)snprintf(r->name + n, RECORDING_NAME_ROOM - (size_t)n, "-%" PRIu64, owner->started_ns);
-        map = create_segment(r, 0, SEGMENT_FIRST, directory_index);
+        put_number(put(end, "-"), owner->started_ns);
+        map = create_segment(r, 0, n_bytes, directory_index);
     }
     if (map == NULL) {
         return -1;
     }
-    use_map(r, map, SEGMENT_FIRST, 0);
+    use_map(r, map, n_bytes, 0);
     return 0;
 }
 
@@ -664,7 +573,7 @@ recording_open(recording *r, const char *const *directories, size_t n_directorie
         return -1;
     }
     r->fork_count = atomic_load_explicit(&forks, memory_order_relaxed);
-    if (keep_names(r, directories, n_directories) < 0 || create_first(r, directory_index) < 0) {
+    if (keep_names(r, directories, n_directories) < 0 || create_first(r, SEGMENT_FIRST, directory_index) < 0) {
         const int error = errno;
         free_owned(r);
         errno = error;
@@ -689,4 +598,27 @@ recording_abandon(recording *r)
     unmap(r);
     free_owned(r);
     *r = (recording){0};
+}
+
+int
+recording_follow(recording *r)
+{
+    size_t directory_index;
+
+    unmap(r);
+    if (r->name == NULL) {
+        errno = EINVAL;
+        return -1;
+    }
+    r->fork_count = atomic_load_explicit(&forks, memory_order_relaxed);
+    r->n_files = r->n_codes = r->n_arcs = r->n_contexts = 0;
+    r->place = 0;
+    r->error = 0;
+    if (create_first(r, SEGMENT_FORKED, &directory_index) < 0) {
+        const int error = errno;
+        free_owned(r);
+        errno = error;
+        return -1;
+    }
+    return 0;
 }

@@ -29,6 +29,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "sha256.h"
 
@@ -39,7 +40,9 @@ enum {
     SEGMENT_HEADER = 512,              /* bytes before the first record */
     SEGMENT_FIRST = 256 * 1024,        /* bytes of segment 0; each next one is twice as long ... */
     SEGMENT_LARGEST = 4 * 1024 * 1024, /* ... up to this, or as long as one record needs */
+    SEGMENT_FORKED = 16 * 1024,        /* bytes of segment 0 of a forked child: many do little; the next one has SEGMENT_FIRST */
     RECORDING_NAME_ROOM = 96,
+    FORK_PID_BITS = 24, /* Linux has pids below 2^22 */
 };
 
 /* Records.  CRC: zlib's CRC-32 of the first four bytes (type and n) and the payload, in the argument. */
@@ -58,6 +61,8 @@ typedef enum {
     RECORD_MORE = 9,     /* argument: n.  Right after ARC or SLOT: the next n slots of that code object are arcs, too, hit
                             for the first time.  Right after HIT: the next n arcs were hit, too.  n grows in place while
                             this is the newest record: code runs on, and mostly hits what follows on what it hit. */
+    RECORD_FORK = 10,    /* argument: 0; payload: u64 time (ns since 1970), u64 child.  The process is about to be forked; the child
+                            says that it is there by its pid, in the low FORK_PID_BITS, and its start ticks, in place of a 0. */
 } record_type;
 
 typedef enum {
@@ -81,6 +86,7 @@ typedef struct {
 
 typedef struct {
     char **directories;      /* tried in order when a segment is created; owned copies, NULL-terminated */
+    char *path;              /* room for that of a segment */
     char *name;              /* file name without the segment number: RUN_ID-PID-START_TICKS; -STARTED_NS is added
                                 where that is taken (by the same process before an exec, or a stop and a start) */
     recording_owner owner;
@@ -96,12 +102,20 @@ typedef struct {
     uint32_t next_arc;       /* after a HIT: the arc that would follow; after an ARC or SLOT: NO_ARC */
     uint32_t next_slot;      /* after these: the slot that would follow */
     uint32_t arc_code;       /* of the last ARC */
+    uint64_t *forked;        /* where the next child says that it is there: in the newest FORK of this segment, or NULL */
+    uint64_t forked_ns;      /* when that was written, ns after boot */
     int error;               /* errno that stopped it, 0 while all is well */
 } recording;
 
 /* Fills boot id, pid, start ticks and time of this process; run_id, hexversion and optimize are the caller's.
  * Without /proc the boot id is empty and the start is 0. */
 void recording_owner_fill(recording_owner *owner);
+
+/* The same for a forked child, with its parent's in it, which knows what time it was just before, in ns after boot. */
+void recording_owner_follow(recording_owner *owner, uint64_t before);
+
+/* What a clock that cannot fail says, in ns. */
+uint64_t recording_clock(clockid_t clock);
 
 /* Creates segment 0 in the first of the directories (absolute paths) that takes it.  Returns 0, or -1 with errno
  * of the last one tried (EINVAL: the run id is not hex) and the recording closed.  *directory_index tells which.  Later
@@ -124,6 +138,7 @@ int64_t recording_context(recording *r, const char *const parts[3], const size_t
 int64_t recording_arc(recording *r, uint32_t code_id, uint32_t slot);
 int64_t recording_hit(recording *r, uint32_t arc_id);
 int64_t recording_switch(recording *r, uint32_t context_id);
+int64_t recording_fork(recording *r); /* right before a fork */
 
 /* Where the record of the current context is: segment << 32 | byte; 0: before the first one.  The header of the newest
  * segment says the same, so that another process can tell under which context this one is just now. */
@@ -132,12 +147,17 @@ uint64_t recording_place(const recording *r);
 /* Writes the end mark (none after an error or in a forked child) and unmaps.  What was counted and r->error stay. */
 void recording_finish(recording *r);
 
-/* Lets go of the mapping without a mark: in a forked child, whose parent goes on writing it.  All is zeroed. */
+/* Lets go of the mapping without a mark.  All is zeroed. */
 void recording_abandon(recording *r);
 
-/* Allocation of segments, replaceable by tests (disk full at the n-th call): 0, or -1 with errno.  EOPNOTSUPP and ENOSYS
- * mean that the file system cannot: zeros are then written instead. */
-extern int (*recording_fallocate)(int fd, int64_t n_bytes);
+/* In a forked child, with the parent's recording.  The first makes the child the owner, and says there that it is born; false: it
+ * can't be said there.  The second makes the recording the child's own, empty and in the same directories: 0, or -1 with errno and
+ * the recording closed.
+ *
+ * They allocate nothing and call little: each page of memory that a forked child writes is copied, and each page of code that it
+ * runs is mapped. */
+bool recording_born(recording *r);
+int recording_follow(recording *r);
 
 /* ---- reading ---- */
 

@@ -19,7 +19,7 @@ static const struct {
 } KINDS[] = {
     [RECORD_RUN] = {2, true},  [RECORD_FILE] = {6, true}, [RECORD_CODE] = {4, true},    [RECORD_CONTEXT] = {3, true},
     [RECORD_ARC] = {2, false}, [RECORD_HIT] = {1, false}, [RECORD_SWITCH] = {1, false},
-    [RECORD_SLOT] = {1, false}, [RECORD_MORE] = {1, false},
+    [RECORD_SLOT] = {1, false}, [RECORD_MORE] = {1, false}, [RECORD_FORK] = {3, false},
 };
 
 static uint32_t
@@ -40,7 +40,7 @@ find_fault(const uint8_t *at, size_t n_left)
     }
     const uint32_t type = load_u32(at) & ((1u << RECORD_TYPE_BITS) - 1);
     const size_t n_words = load_u32(at) >> RECORD_TYPE_BITS;
-    if (type < RECORD_RUN || type > RECORD_MORE) {
+    if (type < RECORD_RUN || type > RECORD_FORK) {
         return "a record is of no known type";
     }
     if (n_words < KINDS[type].n_words || (!KINDS[type].has_crc && n_words != KINDS[type].n_words)) {

@@ -40,7 +40,6 @@ typedef struct {
     arc_set arcs;
     recording recording;
     bool is_tallying;            /* there is no recording, but a tally */
-    bool tells_of_parent;        /* in a forked child: the environment names the parent's recording */
     bool lines_only;             /* no branches are asked for */
     tally tally;
     PyObject *codes;             /* list: what is known of the tally's code objects, by id */
@@ -197,12 +196,19 @@ PyObject *tallying_take(PyObject *op, PyObject *ignored);
 int children_watch(Tracer *self);
 void children_unwatch(Tracer *self);
 
+/* Has the module's hooks for forks go on measuring in forked children of this tracer's process, until children_unwatch. */
+void children_follow_forks(Tracer *self);
+
 /* Tells processes that are started from now on, by the environment that they inherit, under which context they are. */
 void children_mark(Tracer *self);
 
 /* Notes with the parent that this forked child is there; before it lets go of the parent's recording, and before it has
  * one of its own: who dies in between is known by name. */
 void children_born(Tracer *self, const recording_owner *child);
+
+/* Where the environment tells of this tracer's recording, or NULL; and has it tell of another one there. */
+char *children_find_mark(const Tracer *self);
+void children_inherit_mark(const Tracer *self, char *mark);
 
 /* Takes a note of a tuple of words.  None, or NULL with an exception. */
 PyObject *children_note(Tracer *self, PyObject *words);

@@ -17,7 +17,7 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 ANOTHER_BOOT = "00000000-0000-4000-8000-000000000000"  # whose processes are all dead
 HEXVERSION = 0x030E08F0
 OPEN, CONTINUED, FINISHED, STOPPED = range(4)
-RUN, FILE, CODE, CONTEXT, ARC, HIT, SWITCH, SLOT, MORE = range(1, 10)
+RUN, FILE, CODE, CONTEXT, ARC, HIT, SWITCH, SLOT, MORE, FORK = range(1, 11)
 
 SOURCE = """\
 def choose(a, b):
@@ -117,6 +117,10 @@ class Recording:
 
     def switch(self, context: int) -> None:
         self.add(SWITCH, b"", context)
+
+    def fork(self, pid: int = 0, ticks: int = 5, when: int = 0) -> None:
+        """pid: 0 if the child has not said that it is there"""
+        self.add(FORK, struct.pack("<QQ", when, pid and ticks << 24 | pid), 0)
 
     def hit(self, code: int, slots: Iterable[int]) -> None:
         for slot in slots:

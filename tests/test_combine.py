@@ -212,9 +212,12 @@ def test_recordings_of_the_output_count_too(tmp_path: Path, shards: list[Path]) 
 
 
 def test_what_processes_noted_of_others_goes_along(tmp_path: Path) -> None:
-    shard(0).write(tmp_path / "in.d")
+    parent = shard(0)
+    parent.fork(2)
+    parent.fork(0)
+    parent.write(tmp_path / "in.d")
     simple("00", pid=2, started=10**18 + 1, end=OPEN).write(tmp_path / "in.d")
-    (tmp_path / "in.d" / "00-1-5.children").write_text("fork\nborn 2\nfork\nkill 2 9\n")
+    (tmp_path / "in.d" / "00-1-5.children").write_text("kill 2 9\n")
     simple("00", pid=2, started=10**18 + 1).write(tmp_path / "other.d")
     for paths in ["in.d", "other.d"], ["other.d", "in.d"]:
         out = tmp_path / "-".join(["out", *paths])
@@ -233,8 +236,11 @@ def test_what_processes_noted_of_others_goes_along(tmp_path: Path) -> None:
 
 def test_a_child_that_noted_itself_counts_once(tmp_path: Path) -> None:
     """By its own recording, wherever that is and whenever it comes; and without one, too."""
-    shard(0).write(tmp_path / "in.d")
-    (tmp_path / "in.d" / "00-1-5.children").write_text("fork\nborn 2 7\nfork\nborn 3 8\nbegan 2 7 python\n")
+    parent = shard(0)
+    parent.fork(2, 7)
+    parent.fork()
+    parent.write(tmp_path / "in.d")
+    (tmp_path / "in.d" / "00-1-5.children").write_text("born 3 8\nbegan 2 7 python\n")
     simple("00", pid=2, ticks=7, started=10**18 + 1).write(tmp_path / "other.d")
     outs = []
     for groups in [["in.d", "other.d"]], [["other.d"], ["in.d"]], [["in.d"], ["other.d"]]:

@@ -17,6 +17,7 @@ from covcore.measure.children import quote, unquote
 from covcore.store.loading import load
 from covcore.store.notes import Notes, split
 from covcore.store.processes import Process, last_of_each, summary
+from covcore.store.recordings import find
 
 WORK = """\
 def work(n):
@@ -309,7 +310,7 @@ def test_erase_takes_notes_of_processes_that_have_ended(shop: Place, neighbour: 
     folder = shop.data.with_name("data.d")
     running = Recording.of_running("b1", neighbour).write(folder)
     notes = running.with_suffix(".children")
-    notes.write_text("fork\n")
+    notes.write_text("kill 1 9\n")
     assert len(list(folder.glob("*.children"))) == 3
     assert "notes on the processes" in shop.covcore("debug", "data").stdout
     assert shop.covcore("erase").status == 0
@@ -514,7 +515,6 @@ def test_any_note_is_read(text: bytes) -> None:
     st.lists(
         st.sampled_from(
             [
-                "fork",
                 "born 1",
                 "born 2",
                 "popen 1 python python -c x",
@@ -524,18 +524,24 @@ def test_any_note_is_read(text: bytes) -> None:
                 "exec 1 a",
             ]
         )
-        | st.text("fork bornpe%019\xff", max_size=9)
-    )
+        | st.text("kil bornpe%019\xff", max_size=9)
+    ),
+    st.lists(st.sampled_from([0, 0, 1, 3])),
 )
-def test_any_notes_are_judged(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
-    path = tmp_path_factory.mktemp("notes") / "ab-1-2.children"
+def test_any_notes_are_judged(tmp_path_factory: pytest.TempPathFactory, lines: list[str], forks: list[int]) -> None:
+    folder = tmp_path_factory.mktemp("notes")
+    path = folder / "ab-1-2.children"
     path.write_text("\n".join(lines), "latin-1")
-    notes = Notes(str(path), {"run_id": "ab"}, over=False, wait=False)  # type: ignore[typeddict-item]
-    n_forks = lines.count("fork")
-    accounted = len(
-        {"born 1", "born 2", "kill 5 15"} & set(lines)
-    )  # nobody was born as 5; 6 was not told to end but killed
-    assert notes.lost.count("") == max(0, n_forks - accounted)
+    recording = Recording("ab", pid=1, ticks=2)
+    for pid in forks:
+        recording.fork(pid)
+    recording.write(folder)
+    (found,) = find([str(folder)])
+    found.read()
+    notes = Notes(str(path), {"run_id": "ab"}, over=False, wait=False, recording=found)  # type: ignore[typeddict-item]
+    born = {f"born {pid}" for pid in forks if pid} | {"born 1", "born 2"} & set(lines)
+    accounted = len(born | {"kill 5 15"} & set(lines))  # nobody was born as 5; 6 was not told to end but killed
+    assert notes.lost.count("") == max(0, len(forks) - accounted)
 
 
 def process(pid: int, outcome: str, started: int = 1, problem: str = "") -> Process:

@@ -14,6 +14,7 @@ from recording_files import (
     CONTINUED,
     FILE,
     FINISHED,
+    FORK,
     HIT,
     MORE,
     OPEN,
@@ -51,6 +52,8 @@ def test_all_that_a_recording_says() -> None:
     recording.hit(one, [2, 0])
     recording.context("static", "tests/test_a.py::test_b[\u2028]", "call")
     recording.hit(two, [N_SLOTS - 1])
+    recording.fork(2**24 - 1, 2**40 - 2, when=2**64 - 2)
+    recording.fork(when=5)
 
     assert read(recording) == {
         "owner": {
@@ -69,6 +72,7 @@ def test_all_that_a_recording_says() -> None:
         "files": [(b"/src/one.py", b"1" * 32), (b"/src/\xff.py", bytes(32))],
         "codes": [(0, 3, 0x43, "f", SHAPE), (1, -1, 3, "<locals>.\udcff", SHAPE)],
         "contexts": [("static", "tests/test_a.py::test_b[\u2028]", "call")],
+        "forks": [(2**64 - 2, 2**24 - 1, 2**40 - 2), (5, 0, 0)],
         "hits": [{bits(0, 2): [-1]}, {bits(N_SLOTS - 1): [0]}],
     }
 
@@ -249,7 +253,8 @@ def wrong(kind: int, payload: bytes, argument: int | None = None) -> str | None:
         (FILE, b"h" * 32 + struct.pack("<I", 99) + b"/a", None, "a file record is malformed"),
         (RUN, struct.pack("<I", 99) + b"a", None, "the settings are malformed"),
         (SLOT, b"", N_SLOTS, "an arc that its code object does not have"),
-        (10, b"", 0, "a record is of no known type"),
+        (FORK, b"12345678", 0, "a record is of no possible size"),
+        (11, b"", 0, "a record is of no known type"),
     ],
 )
 def test_problems(kind: int, payload: bytes, argument: int | None, problem: str) -> None:

@@ -3,11 +3,12 @@
 import os
 import sys
 
-from covcore.measure.children import LISTS, NOTES, VARIABLE, decode
-from covcore.measure.origin import context_of, recording_of
+from covcore.measure.children import FILLER, LISTS, NOTES, VARIABLE, decode
+from covcore.measure.origin import context_of, nearest_recording, recording_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from covcore.measure.origin import Context
     from covcore.measure.session import Session
 
 RESOURCE_TRACKER = "from multiprocessing.resource_tracker import main"  # runs no code of anybody's, and ends after all
@@ -87,11 +88,23 @@ def _session(values: dict[str, str | list[str]], command: str = "child") -> "Ses
     settings.subprocess = command != "interpreter"
     session = ChildSession(settings, sys.orig_argv, str(values.get("main", "")), command)
     session.run_id, session.folder = str(values["run"]), str(values["folder"])
-    if "from" in values:
-        session.origin = context_of(f"{session.folder}/{values['from']}", str(values.get("at", "")))
+    session.origin = _origin(session, str(values.get("from", "")).rstrip(FILLER), str(values.get("at", "")))
     session.start()
     session.finish_at_exit()
     return session
+
+
+def _origin(session: "Session", name: str, place: str) -> "Context":
+    """Under what this process was started.
+
+    A copy of `os.environ` has no place, and the name may be that of a process which has forked off the one that started this.
+    """
+    recording = f"{session.folder}/{name}"
+    if not place.isalnum():
+        nearest = nearest_recording(session.folder, session.run_id)
+        if not recording.startswith(nearest):  # a process may have several, one after the other
+            recording = nearest
+    return context_of(recording, place)
 
 
 def _tell_parent(folder: str, run_id: str) -> None:

@@ -12,7 +12,7 @@ from covcore.measure.origin import context_of, recording_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from covcore.measure.session import Session
 
@@ -22,10 +22,12 @@ LISTS = ("source", "include", "omit")
 NOTES = ".children"  # put behind the path of a recording
 UNKNOWN = "-" * 16  # as long as a place in a recording
 FROM = " from="  # begins what differs from process to process
+NAME_ROOM = 96  # bytes for the name of a recording
+FILLER = "."  # behind it
 LAST = -(10**9)  # exit priority, of multiprocessing
 
 _watched: "Session | None" = None
-_is_hooked = False
+_hooked: set[str] = set()  # for what hooks of os.register_at_fork were set
 
 
 def announce(session: "Session") -> None:
@@ -33,15 +35,14 @@ def announce(session: "Session") -> None:
 
     What the environment holds already is another run's, whose process this is: it is put back by withdraw().
     """
-    global _watched, _is_hooked
+    global _watched
     _watched = session
-    if not _is_hooked:
-        _is_hooked = True
-        os.register_at_fork(before=_before_fork, after_in_child=_in_forked_child)
+    _notice_forks(measured=session.settings.subprocess)
     if not session.settings.subprocess:
         return
     session.outer_run = os.environ.get(VARIABLE)
-    session.filter.on_subprocess = session.tracer.watch
+    session.tracer.follow_forks()
+    session.filter.met = {"/subprocess.py": session.tracer.watch, "/multiprocessing/util.py": _await_multiprocessing}
     show(session)
 
 
@@ -74,39 +75,46 @@ def hide(session: "Session") -> bool:
 # ---- forks
 
 
-def _before_fork() -> None:
-    if _watched is not None and _watched.settings.subprocess:
-        try:
-            _watched.tracer.watch()
-            _watched.tracer.note(("fork",))
-        except MemoryError:
-            return  # the child may begin all the same; Python would print what hooks raise
+def _notice_forks(*, measured: bool) -> None:
+    """Have our hooks called; which cannot be taken back, so that each looks whether there is anything for it to do.
 
-
-def _in_forked_child() -> None:
-    if _watched is not None:
-        try:
-            _begin_in_forked_child(_watched)
-        except MemoryError:
-            return  # its parent misses it
-
-
-def _begin_in_forked_child(session: "Session") -> None:
-    """Go on measuring.
-
-    Each page of memory that a child writes, be it a count of references, is copied, and each page of code that it runs
-    for the first time is mapped: what little is done here costs more than it seems, and so most is done in C.
+    measured: whether forked children are
     """
-    if not session.settings.subprocess:
-        session.abandon()
+    if not measured:
+        _register("unmeasured", after_in_child=_in_unmeasured_child)
         return
-    if session.tracer.begin_own():
-        value = session.variable
-        os.environ[VARIABLE] = session.variable = value[: value.rindex(FROM)] + _end(session)
-        session.tracer.watch()
-    # Children of multiprocessing leave by os._exit(), and forget exit handlers of their parents.
-    if (util := sys.modules.get("multiprocessing.util")) is not None:
-        util.register_after_fork(session, _in_child_of_multiprocessing)
+    from covcore._tracer import before_fork, in_forked_child
+
+    _register("measured", before=before_fork, after_in_child=in_forked_child)
+    if "multiprocessing.util" in sys.modules:
+        _await_multiprocessing()
+
+
+def _register(name: str, **hooks: "Callable[[], None]") -> None:
+    if name not in _hooked:
+        _hooked.add(name)
+        os.register_at_fork(**hooks)
+
+
+def _in_unmeasured_child() -> None:
+    if _watched is not None and not _watched.settings.subprocess:
+        _watched.abandon()
+
+
+def _await_multiprocessing() -> None:
+    """Be called in children of multiprocessing: they leave by os._exit(), and forget exit handlers of their parents."""
+    _register("multiprocessing", before=_before_fork_of_multiprocessing)
+
+
+def _before_fork_of_multiprocessing() -> None:
+    session = _watched
+    if session is None or not session.settings.subprocess or session.awaits_multiprocessing:
+        return
+    try:
+        sys.modules["multiprocessing.util"].register_after_fork(session, _in_child_of_multiprocessing)
+        session.awaits_multiprocessing = True
+    except (KeyError, AttributeError, MemoryError):
+        return  # it is not imported to its end, or not any more
 
 
 def _in_child_of_multiprocessing(session: "Session") -> None:
@@ -147,8 +155,12 @@ def encode(session: "Session") -> str:
 
 
 def _end(session: "Session") -> str:
-    """The end of the value: this process's recording, and its place there, which children_mark() of src/children.c fills in."""
-    return f"{FROM}{session.tracer.path.rpartition('/')[2]} at={UNKNOWN}"
+    """The end of the value: this process's recording, and its place there.
+
+    src/children.c writes over it, in what C has as the environment: the place at each switch, the recording in a forked child.
+    """
+    name = session.tracer.path.rpartition("/")[2]
+    return f"{FROM}{name:{FILLER}<{NAME_ROOM}} at={UNKNOWN}"
 
 
 def decode(text: str) -> "Iterator[tuple[str, str]]":

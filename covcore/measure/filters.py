@@ -44,7 +44,7 @@ class Filter:
     """What --source, --include and --omit say, for one process.
 
     sources: the items of --source; a name that leads to several folders has several
-    on_subprocess: called when the module subprocess is met
+    met: called when a file is met whose path ends so
     """
 
     def __init__(self, settings: "Settings", main: str = "") -> None:
@@ -59,7 +59,7 @@ class Filter:
         scripts = f"{sys.prefix}/bin/"
         self.scripts = scripts if sys.prefix != sys.base_prefix else ""
         self.unmatched = {source.name for source in self.sources}  # items in which nothing was measured yet
-        self.on_subprocess: Callable[[], None] | None = None
+        self.met: dict[str, Callable[[], None]] = {}
 
     def decide(self, filename: str) -> str | None:
         """Say under which absolute path a file is measured; None: it is not.
@@ -68,8 +68,9 @@ class Filter:
         """
         if not filename or filename[0] == "<" or "\0" in filename:
             return None  # <string>, <frozen os>, <stdin>, ...
-        if self.on_subprocess is not None and filename.endswith("/subprocess.py"):
-            self.on_subprocess()
+        for ending, call in self.met.items():
+            if filename.endswith(ending):
+                call()
         path = self.canonical(filename)
         if not self._is_python(path) or path.startswith(OURS):
             return None

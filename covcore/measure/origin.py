@@ -11,6 +11,7 @@ import sys
 HEADER = 512  # bytes
 END, CONTINUED, CONTEXT = 456, 1, 464  # of the header: src/recording_format.h
 CONTEXT_RECORD = 4  # its type
+PARENT, START_TICKS = 1, 19  # of _status
 LONGEST = 1 << 24  # bytes of a context that is believed in
 
 type Context = tuple[str, str]  # test, phase
@@ -19,8 +20,26 @@ NO_CONTEXT: Context = ("", "")
 
 def recording_of(folder: str, run_id: str, pid: int) -> str:
     """The path, without the number of a segment, of what a process that is alive records.  Raises OSError."""
-    stat = _read(f"/proc/{pid}/stat", 0, 4096)
-    return f"{folder}/{run_id}-{pid}-{stat.rpartition(b')')[2].split()[19].decode()}"
+    return f"{folder}/{run_id}-{pid}-{_status(pid)[START_TICKS].decode()}"
+
+
+def nearest_recording(folder: str, run_id: str) -> str:
+    """That of the nearest process, of those that this one descends from, which records: a shell may be in between.  "": of none."""
+    pid = os.getppid()
+    try:
+        while pid > 0:
+            recording = recording_of(folder, run_id, pid)
+            if os.path.lexists(f"{recording}.0"):
+                return recording
+            pid = int(_status(pid)[PARENT])
+    except (OSError, ValueError, IndexError):
+        pass  # one has ended, or /proc does not tell
+    return ""
+
+
+def _status(pid: int) -> list[bytes]:
+    """The fields of /proc/PID/stat from the third on: the second may hold anything.  Raises OSError."""
+    return _read(f"/proc/{pid}/stat", 0, 4096).rpartition(b")")[2].split()
 
 
 def context_of(recording: str, place: str = "") -> Context:

@@ -59,6 +59,7 @@ class Session:
     outer_run: what the environment said of the run that this session takes the process from
     variable: what the environment says of this session, for processes that are started
     origin: the test and phase under which this process was started by another; what it runs is theirs
+    awaits_multiprocessing: that is to call us in its children
     is_hidden: in a pause: the environment would say of this session, but does not
     place: what stands first on the program's sys.path, and subinterpreters do not know of: we came in between; else ""
     """
@@ -88,7 +89,7 @@ class Session:
         self.outer_run: str | None = None
         self.variable = ""
         self.origin = NO_CONTEXT
-        self.is_hidden = False
+        self.awaits_multiprocessing = self.is_hidden = False
         self.place = ""
 
     def check_data(self) -> None:

@@ -208,11 +208,9 @@ def add_recording(found: Found, union: Union) -> None:
 def add_notes(result: Combined, union: Union) -> None:
     """Add what processes have noted on those that they started, where their recordings were added."""
     recordings = {one.recording.name: one.recording for one in result.taken if one.recording}
-    owners = {name: found.owner for name, found in recordings.items() if found.owner}
-    folders = sorted({os.path.dirname(found.segments[0]) for found in recordings.values()})
     found = [
         notes
-        for notes in find_notes(folders, dict.fromkeys(recordings, True), owners, ())
+        for notes in find_notes(recordings.values(), ())
         if os.path.basename(notes.path).removesuffix(SUFFIX) in recordings
     ]
     for notes in found:

@@ -151,13 +151,10 @@ class Gathering:
     def _add_notes(self) -> None:
         """Add what processes have noted on others: who left no record, and who was killed."""
         found = [one for ones in self.by_run.values() for one in ones]
-        owners = {one.name: one.owner for one in found if one.owner}
-        folders = dict.fromkeys(os.path.dirname(one.segments[0]) for one in found)
-        over = {one.name: one.over for one in found}
         gone = self.chosen.keys() | {one.run_id for one in self.dropped}
         self.notes = [
             notes
-            for notes in find_notes(folders, over, owners, self.chosen)
+            for notes in find_notes(found, self.chosen)
             if notes.owner["run_id"] in gone or notes.owner["run_id"] not in self.by_run
         ]
         judged = [notes for notes in self.notes if notes.over and notes.owner["run_id"] in self.chosen]

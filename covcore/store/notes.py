@@ -1,9 +1,8 @@
-"""What measured processes noted on those that they started: RECORDING.children, beside the recording.
+"""What measured processes noted on those that they started: RECORDING.children, beside the recording, and in it the forks.
 
 A note is a line of words with a space between them; %XX is a byte (src/children.c).
 
-    fork                            a fork is about to be
-    born PID START                  the child of one, by itself; START: in clock ticks after boot
+    born PID START                  a forked child, by itself, if it could not say so in the recording; START: in clock ticks after boot
     popen|spawn ENV PROGRAM WORD..  a program is about to be started; ENV 1: its environment knows of the run
     began PID START WORD..          an interpreter that this process started, by itself
     exec ENV PROGRAM WORD..         another program is about to take this one's place
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from covcore._reader import Owner
+    from covcore.store.recordings import Found
 
 SUFFIX = ".children"
 PATIENCE = 1.0  # seconds in which an interpreter that has just been started says so
@@ -50,34 +50,37 @@ class Notes:
         successor: the program that has taken its place, as far as is known, or "".
     """
 
-    def __init__(self, path: str, owner: Owner, *, over: bool, wait: bool) -> None:
+    def __init__(self, path: str, owner: Owner, *, over: bool, wait: bool, recording: Found | None = None) -> None:
         """Read them.  Raises OSError.
 
         wait: for children that have just been started to say so, if these are all the notes there will be.
+        recording: that of the process, which was read, if it is there.
         """
         self.path = path
         self.owner = owner
         self.over = over
-        self._read()
-        while wait and over and self.lost and _age(path) < PATIENCE:
+        self._read(recording)
+        while wait and over and self.lost and self._age(recording) < PATIENCE:
             time.sleep(WAIT)
-            self._read()
+            if recording:
+                recording.read()
+            self._read(recording)
 
-    def _read(self) -> None:
+    def _read(self, recording: Found | None) -> None:
         self.signals: dict[int, int] = {}
         self.successor = ""
         self.begun: set[tuple[int, int]] = set()
-        n_forks = n_sent = 0
+        n_sent = 0
         started: list[tuple[str, list[str]]] = []
         began: dict[str, list[str]] = {}
-        born: set[str] = set()
-        for kind, *words in map(split, read_file(self.path, LARGEST).splitlines()):
+        forks = recording.forks if recording else []
+        self.begun.update((pid, start_ticks) for _, pid, start_ticks in forks if pid)
+        born = {str(pid) for pid, _ in self.begun}
+        for kind, *words in map(split, self._text(may_lack=bool(forks)).splitlines()):
             self.successor = words[1] if kind == "exec" and len(words) > 1 else ""
             if kind in ("born", "began") and len(words) > 1 and all(map(is_number, words[:2])):
                 self.begun.add((int(words[0]), int(words[1])))
-            if kind == "fork":
-                n_forks += 1
-            elif kind == "sent":
+            if kind == "sent":
                 n_sent += 1
             elif kind == "born":
                 born.update(words[:1])
@@ -94,7 +97,24 @@ class Notes:
             lost.remove(command)
         told_to_end = {str(pid) for pid, number in self.signals.items() if f"{SIGNALLED}{number}" in ORDERLY}
         ended = told_to_end - born - began.keys()  # before they began, as a Pool's workers may be
-        self.lost = [""] * (n_forks - len(born) - len(ended)) + lost
+        self.lost = [""] * (len(forks) - len(born) - len(ended)) + lost
+
+    def _text(self, *, may_lack: bool) -> bytes:
+        try:
+            return read_file(self.path, LARGEST)
+        except FileNotFoundError:
+            if may_lack:
+                return b""
+            raise
+
+    def _age(self, recording: Found | None) -> float:
+        """How long ago the newest note was taken, in seconds."""
+        forked = max((when for when, pid, _ in recording.forks if not pid), default=0) if recording else 0
+        try:
+            written = os.stat(self.path, follow_symlinks=False).st_mtime
+        except FileNotFoundError:
+            written = 0.0
+        return time.time() - max(forked / 1e9, written)
 
 
 def split(line: bytes) -> list[str]:
@@ -152,38 +172,33 @@ def is_script(program: str) -> bool:
     return first.startswith(b"#!") and b"python" in first
 
 
-def _age(path: str) -> float:
-    """How long ago a file was written to, in seconds."""
-    return time.time() - os.stat(path, follow_symlinks=False).st_mtime
-
-
-def find_notes(
-    folders: Iterable[str], over: dict[str, bool], owners: dict[str, Owner], runs: Iterable[str]
-) -> list[Notes]:
-    """Read the notes of runs.
+def find_notes(found: Iterable[Found], runs: Iterable[str]) -> list[Notes]:
+    """Read the notes of processes.
 
     Args:
-        folders: one that cannot be read has none.
-        over: of the recordings that are there, by name, whether anything will be appended.
-        owners: of these, as far as they are known.
+        found: their recordings, which were read; processes that have none any more are looked for in the same folders.
         runs: the ids of those of which it matters who left no record.
     """
-    found = []
-    for folder in folders:
+    by_folder: dict[str, dict[str, Found]] = {}
+    for one in found:
+        by_folder.setdefault(os.path.dirname(one.segments[0]), {})[one.name] = one
+    notes = []
+    for folder, recordings in by_folder.items():
         try:
-            names = sorted(os.listdir(folder))
+            names = os.listdir(folder)
         except OSError:
             continue
-        for name in names:
-            stem = name.removesuffix(SUFFIX)
+        stems = {name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)}
+        for stem in sorted(stems.union(name for name, one in recordings.items() if one.forks)):
+            recording = recordings.get(stem)
             try:
-                if stem != name:
-                    owner = owners.get(stem) or owner_by_name(stem)
-                    is_over = over[stem] if stem in over else not is_running(owner)
-                    found.append(Notes(f"{folder}/{name}", owner, over=is_over, wait=owner["run_id"] in runs))
+                owner = (recording and recording.owner) or owner_by_name(stem)
+                over = recording.over if recording else not is_running(owner)
+                wait = owner["run_id"] in runs
+                notes.append(Notes(f"{folder}/{stem}{SUFFIX}", owner, over=over, wait=wait, recording=recording))
             except (OSError, ValueError):
                 continue  # not ours
-    return found
+    return notes
 
 
 def describe_lost(lost: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def plural(n: int, noun: str, ending: str = "s") -> str:
 
 def is_running(owner: Owner) -> bool:
     """Whether the process that began a recording still runs: it is not gone, its id is not another's now."""
-    boot_id = _read("/proc/sys/kernel/random/boot_id").strip().decode("ascii", "replace")
+    boot_id = this_boot()
     if boot_id and owner["boot_id"] and boot_id != owner["boot_id"]:
         return False
     fields = _read(f"/proc/{owner['pid']}/stat").rpartition(b")")[2].split()  # the name may hold spaces and parentheses
@@ -115,6 +116,12 @@ def is_running(owner: Owner) -> bool:
     if state in (b"Z", b"X") and n_threads <= 1:
         return False  # dead, but its parent has not asked yet
     return not owner["start_ticks"] or owner["start_ticks"] == start_ticks
+
+
+@cache
+def this_boot() -> str:
+    """What names the time since the machine was started; "" if nothing tells."""
+    return _read("/proc/sys/kernel/random/boot_id").strip().decode("ascii", "replace")
 
 
 def _exists(pid: int) -> bool:

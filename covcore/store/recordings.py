@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from itertools import chain
 
 from covcore._reader import read_recording, segment_info
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from covcore._reader import Owner, Recording
 
 HEADER_BYTES = 512
+LENGTH = 448  # where the header has that of what is published
+HEAD = 16 << 10  # bytes that are read at once: all that most processes record
 SEGMENT_MAGIC = b"\x89COV\r\n\x1a\n"
 LARGEST_SEGMENT = 132 << 20  # bytes: one has 4 MiB at most, or one record, which has 128 at most
 PIECE = 1 << 20  # no honest recording has so many zeros in a row before its end
@@ -38,17 +41,19 @@ class Found:
         owner: who wrote it; None if that cannot be read.
         running: the process is alive, though its recording may be over.
         over: nothing will be appended: it has its end mark, was stopped by an error, or its process is dead.
+        forks: what it tells of these, once it was read.
         problem: why it cannot be read, or "".
         spoiled: the problem lies in its bytes, and so will never go away.
     """
 
-    __slots__ = ("name", "over", "owner", "problem", "running", "segments", "spoiled")
+    __slots__ = ("forks", "name", "over", "owner", "problem", "running", "segments", "spoiled")
 
     def __init__(self, name: str, segments: list[str]) -> None:
         """Look at its headers.  Raises FileNotFoundError if it has gone."""
         self.name = name
         self.segments = segments
         self.owner: Owner | None = None
+        self.forks: list[tuple[int, int, int]] = []
         self.problem = ""
         self.running = self.spoiled = False
         self.over = True
@@ -88,7 +93,11 @@ class Found:
         """
         segments = begun(read_segments(self.segments))
         first = next(segments, None)
-        return read_recording(chain([first], segments)) if first is not None else nothing_of(owner_by_name(self.name))
+        if first is None:
+            return nothing_of(owner_by_name(self.name))
+        recording = read_recording(chain([first], segments))
+        self.forks = recording["forks"]
+        return recording
 
     def delete(self) -> None:
         """Remove its files, the last one first: who looks meanwhile finds a shorter recording, never a headless one.
@@ -112,7 +121,7 @@ def is_held(path: str) -> bool:
     Raises FileNotFoundError.
     """
     try:
-        descriptor = _open(path)
+        descriptor, _ = _open(path)
     except FileNotFoundError:
         raise
     except OSError:
@@ -211,6 +220,7 @@ def nothing_of(owner: Owner) -> Recording:
         "files": [],
         "codes": [],
         "contexts": [],
+        "forks": [],
         "hits": [],
     }
 
@@ -223,10 +233,17 @@ def read_segments(paths: Iterable[str]) -> Iterator[bytes]:
         ValueError: one is larger than any that was written by covcore.
     """
     for path in paths:
-        n_bytes = os.lstat(path).st_size
-        if n_bytes > LARGEST_SEGMENT:
-            raise ValueError("larger than a recording can be")
-        yield read_file(path, n_bytes)
+        descriptor, size = _open(path)
+        try:
+            if size > LARGEST_SEGMENT:
+                raise ValueError("larger than a recording can be")
+            head = os.read(descriptor, HEAD)
+            published = int.from_bytes(head[LENGTH : LENGTH + 8], sys.byteorder)
+            if head[: len(SEGMENT_MAGIC)] == SEGMENT_MAGIC and HEADER_BYTES <= published <= size:
+                size = published  # the rest of the file is room for more
+            yield head[:size] if size <= len(head) else head + _read(descriptor, size - len(head))
+        finally:
+            os.close(descriptor)
 
 
 def read_file(path: str, n_bytes: int = -1) -> bytes:
@@ -234,25 +251,29 @@ def read_file(path: str, n_bytes: int = -1) -> bytes:
 
     Raises OSError, also if it is anything else: whoever opens a FIFO may wait for ever, and a link leads anywhere.
     """
-    descriptor = _open(path)
+    descriptor, size = _open(path)
     try:
-        size = os.fstat(descriptor).st_size
-        left = size if n_bytes < 0 else min(n_bytes, size)
-        parts = []
-        while left > 0 and (part := os.read(descriptor, min(left, PIECE))):
-            parts.append(part)
-            left -= len(part)
-            if part == ZEROS:
-                break  # a hole of any size takes no room on the disk, and would in memory
-        return b"".join(parts)
+        return _read(descriptor, size if n_bytes < 0 else min(n_bytes, size))
     finally:
         os.close(descriptor)
 
 
-def _open(path: str) -> int:
-    """Open a regular file to read."""
+def _read(descriptor: int, n_bytes: int) -> bytes:
+    """Read so many bytes, or as many as there are; no more than the beginning of a long row of zeros."""
+    parts = []
+    while n_bytes > 0 and (part := os.read(descriptor, min(n_bytes, PIECE))):
+        parts.append(part)
+        n_bytes -= len(part)
+        if part == ZEROS:
+            break  # a hole of any size takes no room on the disk, and would in memory
+    return b"".join(parts)
+
+
+def _open(path: str) -> tuple[int, int]:
+    """Open a regular file to read.  Returns the descriptor, and how many bytes the file has."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "Not a regular file", path)
-    return descriptor
+    return descriptor, status.st_size

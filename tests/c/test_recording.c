@@ -1,4 +1,4 @@
-// needs: recording_read.c owner.c crc32.c
+// needs: recording_read.c owner.c crc32.c recording_file.c
 /* Recordings written and read back; disks that fill up; processes that fork or are killed; files that are cut or damaged. */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +18,7 @@
 #include "check.h"
 #include "crc32.h"
 #include "recording.h"
+#include "recording_file.h"
 #include "recording_format.h"
 #include "temporary.h"
 
@@ -846,7 +847,7 @@ test_fork(void)
         CHECK(r.error == 0);
         recording copy = r;
         copy.directories = NULL;
-        copy.name = NULL;
+        copy.path = copy.name = NULL;
         recording_finish(&copy); /* no mark in what is the parent's */
         r.map = NULL;
         recording_abandon(&r);
@@ -873,6 +874,83 @@ test_fork(void)
     (void)close(turns[0]);
     (void)close(turns[1]);
     recording_finish(&r);
+    empty_folder(temporary_folder);
+}
+
+/* The pids that a recording has of children, in order; 0: none has said that it is there. */
+static size_t
+read_forks(const char *name, uint64_t pids[], size_t room)
+{
+    size_t n = 0;
+
+    for (uint32_t segment = 0;; segment++) {
+        const image i = read_segment(name, segment);
+        segment_reader reader;
+        segment_info info;
+        const char *reason;
+        record r;
+        if (i.bytes == NULL) {
+            return n;
+        }
+        CHECK(segment_open(&reader, &info, i.bytes, i.n_bytes, &reason) == 0);
+        while (segment_next(&reader, &r) == 1) {
+            if (r.type == RECORD_FORK) {
+                CHECK(n < room && r.n_payload == 16 && r.argument == 0);
+                memcpy(&pids[n], r.payload + 8, 8);
+                pids[n++] &= (1u << FORK_PID_BITS) - 1;
+            }
+        }
+        free(i.bytes);
+    }
+}
+
+/* A forked child makes the recording its own, having said in its parent's that it is there. */
+static void
+test_follow(void)
+{
+    enum { N = 200 }; /* the tick at which a child begins is mostly known, and sometimes asked for */
+    recording r;
+    uint64_t pids[N + 1];
+
+    open_with_arc(&r);
+    thousand_arcs(&r);
+    CHECK(!recording_born(&r));
+    for (int n = 0; n < N; n++) {
+        CHECK(recording_fork(&r) == 0);
+        const pid_t child = fork();
+        if (child == 0) {
+            CHECK(recording_born(&r));
+            CHECK(!recording_born(&r)); /* another child has said so there */
+            CHECK(recording_follow(&r) == 0);
+            const recording_owner owner = new_owner();
+            CHECK(owner.start_ticks > 0);
+            CHECK(r.owner.pid == owner.pid && r.owner.start_ticks == owner.start_ticks);
+            CHECK(strcmp(r.owner.boot_id, owner.boot_id) == 0 && strcmp(r.owner.run_id, owner.run_id) == 0);
+            CHECK(recording_ready(&r) && !recording_born(&r));
+            CHECK(recording_file(&r, HASH, "/a.py", 5) == 0);
+            CHECK(recording_code(&r, 0, 1, 0, "f", 1, HASH, 5) == 0);
+            thousand_arcs(&r);
+            for (uint64_t hit = 0; hit < 20000; hit++) {
+                CHECK(count_up(&r, hit) == 0);
+            }
+            const summary s = read_recording(r.name);
+            CHECK(s.n_segments == 2 && s.n_arcs == 1000 && s.n_hits == 20000);
+            CHECK(read_segment(r.name, 0).n_bytes == SEGMENT_FORKED && read_segment(r.name, 1).n_bytes == SEGMENT_FIRST);
+            recording_finish(&r);
+            _exit(0);
+        }
+        check_exit(child, 0);
+        CHECK(read_forks(r.name, pids, N + 1) == (size_t)n + 1 && pids[n] == (uint64_t)child);
+    }
+    CHECK(recording_fork(&r) == 0);
+    for (uint64_t n = 0; r.segment == 0; n++) {
+        CHECK(count_up(&r, n) == 0);
+    }
+    CHECK(!recording_born(&r)); /* in a segment that is not mapped any more */
+    CHECK(read_forks(r.name, pids, N + 1) == N + 1 && pids[N] == 0);
+    recording_finish(&r);
+    CHECK(recording_fork(&r) == -1);
+    CHECK(recording_follow(&r) == -1 && errno == EINVAL);
     empty_folder(temporary_folder);
 }
 
@@ -1277,6 +1355,7 @@ static const test TESTS[] = {
     TEST(test_file_size_limit),
     TEST(test_standard_descriptors_closed),
     TEST(test_fork),
+    TEST(test_follow),
     TEST(test_killed),
     TEST(test_killed_while_growing),
     TEST(test_cut_anywhere),
