@@ -16,7 +16,7 @@ from covcore.store.collecting import Paused
 from covcore.store.database import Database
 from covcore.store.gathering import add_causes, add_lost, add_unrecorded
 from covcore.store.header import check_header
-from covcore.store.inputs import Input, Inputs, identity_of
+from covcore.store.inputs import Input, Inputs
 from covcore.store.locking import Lock
 from covcore.store.notes import SUFFIX, find_notes
 from covcore.store.processes import plural
@@ -186,7 +186,7 @@ def add(one: Input, union: Union, spool: Spool, result: Combined, reader: Reader
     except ValueError as error:
         reason = str(error)
     else:
-        if identity_of(one.path) != one.identity:
+        if not one.is_unchanged():
             raise Refused(f"{one.path} changed while it was read: nothing was combined, call again", [])
         result.taken.append(one)
         return
@@ -262,7 +262,7 @@ def remove_input(one: Input, result: Combined) -> None:
     try:
         has_folder = os.path.isdir(folder) and not os.path.islink(folder)
         with Lock(folder) if has_folder else contextlib.nullcontext():
-            if identity_of(one.path) == one.identity:
+            if one.is_unchanged():
                 if one.recording:
                     one.recording.delete()
                     with contextlib.suppress(FileNotFoundError):

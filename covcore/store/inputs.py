@@ -41,6 +41,13 @@ class Input:
         self.recording = recording
         self.identity = identity_of(path)
 
+    def is_unchanged(self) -> bool:
+        """Whether it is still what was found: another command may have taken it meanwhile."""
+        try:
+            return identity_of(self.path) == self.identity
+        except FileNotFoundError:
+            return False
+
     @property
     def kind(self) -> str:
         return "recording" if self.recording else "database"
