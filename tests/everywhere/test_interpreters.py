@@ -6,7 +6,7 @@ import json
 import sqlite3
 
 import pytest
-from conftest import Outcome, Place
+from conftest import Outcome, Place, unless_sanitized
 
 WORK = """def choose(n):
     if n == 0:
@@ -179,6 +179,7 @@ print(own.rpartition(" at=")[0].encode() in inherited)
     assert processes(place) == "2 processes: 2 finished"
 
 
+@unless_sanitized  # which keeps memory that was freed
 def test_created_and_destroyed(place: Place, n_seeds: int) -> None:
     """Memory, descriptors and mappings stay what they were after some; with --seeds=500 there are a thousand."""
     n = 1000 if n_seeds >= 500 else 30
