@@ -166,6 +166,8 @@ class Union:
 
     def add_run(self, run_id: str, started: int, settings: Settings) -> None:
         """Add a run: the settings of its first process are the run's."""
+        if run_id in self.runs and self.runs[run_id][0] < started:
+            return
         mine = (started, [(text(key), text(self._located(key, value))) for key, value in settings])
         self.runs[run_id] = min(self.runs.get(run_id, mine), mine)
 
