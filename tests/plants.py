@@ -56,7 +56,11 @@ def of_tracer(about: str, *change: str, file: str = "src/tracer.c", by: str = TR
 DEFECTS = {
     "left-is-right": Defect(
         "BRANCH_LEFT handled as BRANCH_RIGHT",
-        (Change("src/tracer.c", "events->branch_left, on_left}", "events->branch_left, on_right}"),),
+        (
+            Change(
+                "src/tracer.c", "HAS_EVENT_PER_ARM ? on_left : on_branch", "HAS_EVENT_PER_ARM ? on_right : on_branch"
+            ),
+        ),
         (ORACLE, TRACER),
     ),
     "arms-swapped": of_oracle(
@@ -163,7 +167,9 @@ DEFECTS = {
         "    const uint32_t unit = unit_of(args[2]);",
         "    const uint32_t unit = unit_of(args[1]) + 2;",
     ),
-    "met-once-with-one-id": of_tracer("with one id, PY_START is silenced", "needed ? Py_None", "needed && 0 ? Py_None"),
+    "met-once-with-one-id": of_tracer(
+        "with one id, PY_START is silenced", "needed ? Py_None", "needed && 0 ? Py_None", file="src/discovery.c"
+    ),
     "arms-the-thief": of_tracer(
         "a switch does not look whose the ids are", "if (unchanged != 0) {", "if (unchanged != 2) {", file="src/ids.c"
     ),

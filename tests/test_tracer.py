@@ -175,6 +175,35 @@ def test_what_a_context_runs_seldom_is_not_armed_again(tmp_path: Path) -> None:
     assert got["rearmed"][15:] == [0] * 25  # it was tried out again, and loops no more
 
 
+LAST_TO_SPARE = """
+def f(n, longer=False):
+    if longer:
+        n = n + n - n + n - n + n - n + n - n + n - n
+    while n:
+        n -= 1 if n else 0  # a jump within the line
+    return n
+for n in range(1, 12):
+    for calls in range(5):
+        for longer in range(calls + 1):
+            fresh = type(f)(f.__code__.replace(), globals(), None, (False,))
+            switch("new")
+            fresh(1, True)
+            switch(f"{n}, {calls} and {longer}")
+            for number in range(calls):
+                fresh(0, number < longer)
+            fresh(n)
+            switch(f"after {n}, {calls} and {longer}")
+            fresh(2)
+"""
+
+
+def test_the_last_event_to_spare_may_be_any(tmp_path: Path) -> None:
+    """With it code begins to be silenced, and gives up LINE: the next context must hear it all the same, whatever it was
+    and though it was the last that came."""
+    path = write(tmp_path, LAST_TO_SPARE)
+    assert_exact("last_to_spare", path, observe("covcore", path))
+
+
 EXISTING = """
 import threading, time
 def never_started():
