@@ -42,8 +42,11 @@ TYPE_PARAMETERS = [
     "",
     "[T]",
     "[T: int, *Ts]",
-    "[T: (int, str) = int, **P = [int]]" if sys.version_info >= (3, 13) else "[T: (int, str), **P]",
-    "[\n    T = int,\n    *Ts = *tuple[int]\n]",
+    *(
+        ("[T: (int, str) = int, **P = [int]]", "[\n    T = int,\n    *Ts = *tuple[int]\n]")
+        if sys.version_info >= (3, 13)
+        else ("[T: (int, str), **P]", "[\n    T,\n    *Ts\n]")
+    ),
 ]
 
 

@@ -4,12 +4,14 @@ Nothing here is silenced, cached or clever.  The tests of the analysis use it as
 can be held against it.
 """
 
-import dis
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any
+
+from instructions import HAS_EVENT_PER_ARM, branches, eventless_arms
+from instructions import instructions as instructions_of
 
 from covcore.store.database import Code
 
@@ -23,7 +25,7 @@ KINDS = {
     "END_ASYNC_FOR": 5,
 }
 JUMPS = {"JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT", "SEND"}  # SEND: on to where its result goes
-RETURNS = {"RETURN_VALUE"}
+RETURNS = {"RETURN_VALUE", "RETURN_CONST"}
 RAISES = {"RAISE_VARARGS", "RERAISE"}
 
 type Site = tuple[int, int, int, int, int, int, int, int, int, int]
@@ -33,18 +35,18 @@ type Shape = tuple[tuple[int, ...], tuple[Site, ...], tuple[Block, ...]]
 
 def shape(code: CodeType) -> Shape:
     """What a code object can do, as `covcore._reader.decode_shape(covcore._reader.describe(code))` gives it."""
-    instructions = list(dis.get_instructions(code))
-    at = {instruction.start_offset: index for index, instruction in enumerate(instructions)}
+    instructions = list(instructions_of(code))
+    at = {instruction.start: index for index, instruction in enumerate(instructions)}
     at |= {instruction.offset: index for index, instruction in enumerate(instructions)}
-    resume = next(index for index, instruction in enumerate(instructions) if instruction.opname == "RESUME")
-    lines = sorted({i.line_number for i in instructions[resume + 1 :] if i.line_number})
-    arms = {source: (left, right) for source, left, right in code.co_branches()}
+    resume = next(index for index, instruction in enumerate(instructions) if instruction.name == "RESUME")
+    lines = sorted({i.line for i in instructions[resume + 1 :] if i.line})
+    arms = {source: (left, right) for source, left, right in branches(code)}
 
     leaders = {0}
     for index, instruction in enumerate(instructions):
         if instruction.jump_target is not None:
             leaders.add(at[instruction.jump_target])
-        if instruction.opname in JUMPS | RETURNS | RAISES or instruction.offset in arms:
+        if instruction.name in JUMPS | RETURNS | RAISES or instruction.offset in arms:
             leaders.add(index + 1)
     for left, right in arms.values():
         leaders |= {at[left], at[right]}
@@ -55,11 +57,10 @@ def shape(code: CodeType) -> Shape:
     sites: list[Site] = []
     for source, (left, right) in sorted(arms.items()):
         instruction = instructions[at[right] - 1]  # of an `async for` what ends it, wherever the site's source is
-        if instruction.opname != "END_ASYNC_FOR":
+        if instruction.name != "END_ASYNC_FOR":
             instruction = instructions[at[source]]
-        where = instruction.positions
-        assert where is not None
-        column, end_column = (-1 if c is None else c for c in (where.col_offset, where.end_col_offset))
+        line, end_line, *columns = instruction.positions
+        column, end_column = (-1 if c is None else c for c in columns)
         sites.append(
             (
                 source,
@@ -67,9 +68,9 @@ def shape(code: CodeType) -> Shape:
                 right,
                 block_of[at[left]],
                 block_of[at[right]],
-                KINDS[instruction.opname],
-                where.lineno or 0,
-                where.end_lineno or 0,
+                KINDS[instruction.name],
+                line or 0,
+                end_line or 0,
                 column,
                 end_column,
             )
@@ -82,16 +83,16 @@ def shape(code: CodeType) -> Shape:
         last = body[-1]
         here: list[int] = []
         for instruction in body:
-            if instruction.line_number and here[-1:] != [instruction.line_number]:
-                here.append(instruction.line_number)
+            if instruction.line and here[-1:] != [instruction.line]:
+                here.append(instruction.line)
         if last.offset in arms:
             blocks.append((SITE, numbers[last.offset], tuple(here)))
-        elif last.opname in JUMPS:
+        elif last.name in JUMPS:
             assert last.jump_target is not None
             blocks.append((GOTO, block_of[at[last.jump_target]], tuple(here)))
-        elif last.opname in RETURNS:
+        elif last.name in RETURNS:
             blocks.append((RETURN, 0, tuple(here)))
-        elif last.opname in RAISES or stop == len(instructions):
+        elif last.name in RAISES or stop == len(instructions):
             blocks.append((RAISE, 0, tuple(here)))
         else:
             blocks.append((GOTO, number + 1, tuple(here)))
@@ -114,7 +115,7 @@ def reader_shape(code: CodeType) -> Shape:
 
 
 class Recorder:
-    """Records every LINE, BRANCH_LEFT and BRANCH_RIGHT of the code objects below a path, and silences none."""
+    """Records every LINE, BRANCH_LEFT and BRANCH_RIGHT (BRANCH before 3.14) of the code objects below a path, and silences none."""
 
     TOOL = 4
 
@@ -123,28 +124,32 @@ class Recorder:
         self.codes: dict[int, CodeType] = {}  # by id: equal code objects are not the same
         self.lines: defaultdict[int, set[int]] = defaultdict(set)
         self.lefts: defaultdict[int, set[int]] = defaultdict(set)
-        self.rights: defaultdict[int, set[tuple[int, int]]] = defaultdict(set)
+        self.rights: defaultdict[int, set[tuple[int, int]]] = defaultdict(set)  # before 3.14 both
+        self.eventless: dict[int, dict[int, tuple[int, int]]] = {}
 
     def run(self, program: Callable[[], Any]) -> None:
         """Call `program` under the recorder; what it raises is swallowed, as a test of a program that fails wants."""
         monitoring = sys.monitoring
-        events = monitoring.events
+        events: Any = monitoring.events
         monitoring.use_tool_id(self.TOOL, "twin")
         try:
-            monitoring.register_callback(self.TOOL, events.LINE, self._line)
-            monitoring.register_callback(self.TOOL, events.BRANCH_LEFT, self._left)
-            monitoring.register_callback(self.TOOL, events.BRANCH_RIGHT, self._right)
+            if HAS_EVENT_PER_ARM:
+                callbacks = {events.BRANCH_LEFT: self._left, events.BRANCH_RIGHT: self._right}
+            else:
+                callbacks = {events.BRANCH: self._right, events.INSTRUCTION: self._instruction}
+            callbacks[events.LINE] = self._line
             # PY_START and PY_RESUME: without them LINE misses bodies on the def line (gh-155992).
-            begins = events.PY_START | events.PY_RESUME
-            monitoring.register_callback(self.TOOL, events.PY_START, self._begin)
-            monitoring.register_callback(self.TOOL, events.PY_RESUME, self._begin)
-            monitoring.set_events(self.TOOL, begins | events.LINE | events.BRANCH_LEFT | events.BRANCH_RIGHT)
+            callbacks |= {events.PY_START: self._begin, events.PY_RESUME: self._begin}
+            for event, callback in callbacks.items():
+                monitoring.register_callback(self.TOOL, event, callback)
+            monitoring.set_events(self.TOOL, sum(callbacks))
             program()
         except (Exception, SystemExit):
             pass
         finally:
             monitoring.set_events(self.TOOL, 0)
-            monitoring.clear_tool_id(self.TOOL)
+            for event in callbacks:
+                monitoring.register_callback(self.TOOL, event, None)
             monitoring.free_tool_id(self.TOOL)
 
     def _begin(self, code: CodeType, offset: int) -> None:
@@ -163,12 +168,21 @@ class Recorder:
         if code.co_filename.startswith(self.path):
             self.rights[id(code)].add((source, destination))
 
+    def _instruction(self, code: CodeType, offset: int) -> None:
+        if code.co_filename.startswith(self.path):
+            if id(code) not in self.eventless:
+                self.codes[id(code)] = code
+                self.eventless[id(code)] = eventless_arms(code)
+            if offset in self.eventless[id(code)]:
+                self.rights[id(code)].add(self.eventless[id(code)][offset])
+
     def bits(self, code: CodeType, its_shape: Shape) -> bytes:
         """The bitmap over the slots of a code object: slot 0 is bit 0x80 of byte 0."""
         lines, sites, _ = its_shape
         hit = [line in self.lines[id(code)] for line in lines]
         for source, left, right, *_ in sites:
-            hit += [left in self.lefts[id(code)], (source, right) in self.rights[id(code)]]
+            is_left = left in self.lefts[id(code)] or (source, left) in self.rights[id(code)]
+            hit += [is_left, (source, right) in self.rights[id(code)]]
         packed = bytearray((len(hit) + 7) // 8)
         for slot, is_hit in enumerate(hit):
             if is_hit:
