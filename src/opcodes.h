@@ -30,6 +30,9 @@ enum { ARMS_HAVE_EVENTS = true };
 enum { ARMS_HAVE_EVENTS = false };
 #endif
 
+/* Whether a FOR_ITER has the position of what it iterates over. */
+enum { LOOPS_HAVE_ITERATORS_POSITION = LOOP_END_UNITS == 2 };
+
 enum { LOOP_ENDS_WITH_POP_TOP = LOOP_END_UNITS == 2 && !ARMS_HAVE_EVENTS };
 
 enum { N_OPCODES = 256 + 3 };

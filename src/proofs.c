@@ -74,7 +74,8 @@ proofs_find(shape *s, const uint8_t *marks)
 {
     for (uint32_t i = 0; i < s->n_sites; i++) {
         const uint32_t left = s->sites[i].left / 2, right = s->sites[i].right / 2;
-        const bool is_async = s->sites[i].kind >= SITE_ASYNC_FOR;
+        const uint8_t kind = s->sites[i].kind;
+        const bool is_async = kind == SITE_ASYNC_FOR || kind == SITE_ASYNC_COMPREHENSION;
         if (is_async || !(marks[left] & (ENTERED | HANDLER))) {
             add_proof(s, left, i, 0);
         }

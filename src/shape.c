@@ -369,7 +369,7 @@ get_site(reader *r, const shape *s, const site *last, site *it)
     const uint64_t kind_and_left = get(r);
     const int64_t left = source + (int64_t)(kind_and_left / 8);
 
-    if ((kind_and_left & 7) > SITE_ASYNC_COMPREHENSION || left > last_unit) {
+    if (left > last_unit) {
         refuse(r, "a site");
         return;
     }

@@ -87,7 +87,7 @@ site_kind_of(unsigned opcode)
     case POP_JUMP_IF_NOT_NONE:
         return SITE_IF_NOT_NONE;
     case FOR_ITER:
-        return SITE_FOR;
+        return LOOPS_HAVE_ITERATORS_POSITION ? SITE_FOR : SITE_FOR_WHOLE;
     default:
         return SITE_ASYNC_FOR;
     }

@@ -36,6 +36,7 @@ typedef enum {
     SITE_FOR = 4,        /* FOR_ITER: LEFT next item, RIGHT exhausted */
     SITE_ASYNC_FOR = 5,  /* END_ASYNC_FOR, its source the END_SEND: LEFT next item, RIGHT exhausted */
     SITE_ASYNC_COMPREHENSION = 6, /* the same, but from 3.14 on there is no NOT_TAKEN, and so no event tells of LEFT */
+    SITE_FOR_WHOLE = 7,  /* as SITE_FOR, with the position not of the iterator, but of the whole statement or comprehension: 3.12 */
 } site_kind;
 
 typedef struct {

@@ -27,7 +27,7 @@ EVENTS = sys.monitoring.events
 HAS_EVENT_PER_ARM = hasattr(EVENTS, "BRANCH_LEFT")
 BRANCHES = ["BRANCH_LEFT", "BRANCH_RIGHT"] if HAS_EVENT_PER_ARM else ["BRANCH"]
 SILENT = {"END_FOR", "POP_ITER", "END_SEND", "END_ASYNC_FOR", "RESUME"}
-FOR, ASYNC_FOR, ASYNC_COMPREHENSION = 4, 5, 6  # kinds of sites
+FOR, ASYNC_FOR, ASYNC_COMPREHENSION, FOR_WHOLE = 4, 5, 6, 7  # kinds of sites
 
 FORMS = {
     "one_line_loops": """

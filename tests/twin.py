@@ -21,7 +21,7 @@ KINDS = {
     "POP_JUMP_IF_TRUE": 1,
     "POP_JUMP_IF_NONE": 2,
     "POP_JUMP_IF_NOT_NONE": 3,
-    "FOR_ITER": 4,
+    "FOR_ITER": 4 if sys.version_info >= (3, 13) else 7,
     "END_ASYNC_FOR": 5,
 }
 JUMPS = {"JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT", "SEND"}  # SEND: on to where its result goes

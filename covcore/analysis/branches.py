@@ -28,7 +28,10 @@ from covcore.analysis.codes import Code
 from covcore.analysis.outline import Outline
 
 GOTO, SITE, RETURN, RAISE = range(4)  # how a block ends: src/sites.h
-ASYNC_FOR = 5  # the kind of site that has the position of a whole `async for`, not that of its iterator
+WHOLE = (
+    5,
+    7,
+)  # the kinds of sites that have the position of a whole `async for`, or 3.12's `for`, not that of its iterator
 
 RAISED = 0  # stands for an exception where a line is expected
 
@@ -155,7 +158,8 @@ class _Flow:
         for number, (*_, kind, line, end_line, column, end_column) in enumerate(self._sites):
             decision = outline.decisions.get(first[line])
             if decision and (
-                (decision.start <= (line, column) and (end_line, end_column) <= decision.end) or kind == ASYNC_FOR
+                (decision.start <= (line, column) and (end_line, end_column) <= decision.end)
+                or (kind in WHOLE and (line, column) < decision.start and decision.end < (end_line, end_column))
             ):
                 self.deciding[number] = first[line]
 

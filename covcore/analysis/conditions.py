@@ -21,10 +21,11 @@ from typing import NamedTuple
 from covcore.analysis import mcdc
 from covcore.analysis.codes import Code
 from covcore.analysis.mcdc import Decision, Step
-from covcore.analysis.operands import ASYNC_LOOPS, LOOPS, TESTS, Operand, Operands, Place
+from covcore.analysis.operands import ASYNC_LOOPS, LOOPS, TESTS, WHOLE_LOOPS, Operand, Operands, Place
 
 IF_FALSE, IF_TRUE, IF_NONE, IF_NOT_NONE = range(4)  # kinds of sites: src/sites.h
-FAMILIES = [TESTS, TESTS, TESTS, TESTS, LOOPS, -1, ASYNC_LOOPS]  # by kind; an `async for` statement is a branch alone
+# By kind; an `async for` statement is a branch alone.
+FAMILIES = [TESTS, TESTS, TESTS, TESTS, LOOPS, -1, ASYNC_LOOPS, WHOLE_LOOPS]
 RAISE = 3  # how a block ends: src/sites.h
 LONGEST_TEXT = 60  # characters
 
@@ -129,9 +130,11 @@ def _operands(codes: Sequence[Code], tree: ast.Module) -> Operands:
 
 def _with_site(operands: Operands) -> Iterator[tuple[int, Operand]]:
     """Those operands of which something can be said, each after its family."""
+    told = set()
     for place, expected in operands.at.items():
         for operand in expected:
-            if operand.found and not operand.may_fold:
+            if operand.found and not operand.may_fold and id(operand) not in told:  # a loop has two places
+                told.add(id(operand))
                 yield place[-1], operand
 
 

@@ -18,7 +18,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
-TESTS, LOOPS, ASYNC_LOOPS = range(3)  # families of sites that may have the same position
+TESTS, LOOPS, ASYNC_LOOPS, WHOLE_LOOPS = range(4)  # families of sites that may have the same position
 
 type Place = tuple[int, int, int, int, int]  # line, column, end line, end column, family
 type Arms = tuple[tuple[Operand, bool], ...]  # an operand was true, or false, by its own site
@@ -264,7 +264,11 @@ class Operands:
         for part in node.generators:
             self._values(part.iter)
             loop = Operand(part.iter, "loop")
-            self._add((*_place(node)[:4], ASYNC_LOOPS) if part.is_async else (*_place(part.iter)[:4], LOOPS), loop)
+            if part.is_async:
+                self._add((*_place(node)[:4], ASYNC_LOOPS), loop)
+            else:
+                self._add((*_place(part.iter)[:4], LOOPS), loop)
+                self._add((*_place(node)[:4], WHOLE_LOOPS), loop)  # in 3.12
             self._values(part.target)
             for test in part.ifs:
                 self._decision(test, last if part is node.generators[-1] else first)

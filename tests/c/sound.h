@@ -14,7 +14,7 @@ check_sites(const shape *s)
         const site *it = &s->sites[i];
         CHECK(i == 0 || it[-1].source < it->source);
         CHECK(it->left_block < s->n_blocks && it->right_block < s->n_blocks);
-        CHECK(it->kind <= SITE_ASYNC_COMPREHENSION);
+        CHECK(it->kind <= SITE_FOR_WHOLE);
         CHECK(it->line >= 0 && it->end_line >= 0 && it->col >= -1 && it->end_col >= -1);
         CHECK(shape_site(s, it->source) == (int64_t)i);
         CHECK(shape_right_slot(s, it->source, it->right) == (int64_t)s->n_lines + 2 * i + 1);
