@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,42 @@ def test_plain_c_never_includes_python() -> None:
 def test_c_files_can_be_read_in_one_sitting() -> None:
     lengths = {path.name: len(path.read_text().splitlines()) for path in (ROOT / "src").glob("*.[ch]")}
     assert {name: n for name, n in lengths.items() if n > 700} == {}
+
+
+def _annotations(node: ast.AST) -> Iterator[ast.expr]:
+    """Those that are evaluated where Python is older than 3.14, unless the module imports `annotations`."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            arguments = [
+                *child.args.posonlyargs,
+                *child.args.args,
+                *child.args.kwonlyargs,
+                child.args.vararg,
+                child.args.kwarg,
+            ]
+            yield from (each.annotation for each in arguments if each and each.annotation)
+            if child.returns:
+                yield child.returns
+        else:
+            if isinstance(child, ast.AnnAssign):
+                yield child.annotation
+            yield from _annotations(child)
+
+
+def test_annotations_can_be_evaluated_before_python_3_14() -> None:
+    """What is only imported for types is not there then: annotations that name it are strings, or the module makes all of them so."""
+    for path in [*(ROOT / "covcore").rglob("*.py"), *(ROOT / "plugin").rglob("*.py")]:
+        tree = ast.parse(path.read_text())
+        if any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body):
+            continue
+        for_types: set[str] = set()
+        for node in tree.body:
+            if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+                for each in ast.walk(node):
+                    if isinstance(each, ast.alias):
+                        for_types.add(each.asname or each.name)
+                    elif isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+                        for_types.add(each.id)
+        for annotation in _annotations(tree):
+            names = {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}
+            assert not names & for_types, f"{path}:{annotation.lineno}"

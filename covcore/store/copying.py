@@ -5,6 +5,8 @@ what is too large to be given to it in memory is copied, once, into a file that 
 SQLite's own temporary files do.
 """
 
+from __future__ import annotations
+
 import _sqlite3 as sqlite3
 import os
 
