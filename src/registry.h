@@ -52,7 +52,9 @@ typedef struct {
     uint32_t spare;                /* events that will not be silenced yet */
     uint32_t lines_left;           /* lines not hit yet */
     uint32_t patience;             /* starts and jumps back until LINE gives way to INSTRUCTION; 0: it won't */
+    uint32_t arm_patience;         /* the same: events of sites of which one arm was taken again; only before 3.14 */
     uint32_t next_arc;             /* the id after that of the arc hit last: a guess, to be checked */
+    uint32_t next_site;            /* likewise, the site after the one hit last; only before 3.14 */
     uint32_t armed;                /* events the measuring tool has on it */
     uint32_t n_hot;                /* contexts to come that will have none to spare */
     uint32_t hot_for;              /* how many those were at first; 0: in the last context it had enough to spare */

@@ -248,6 +248,7 @@ prepare(Tracer *self, code_state *state)
         state->lines_left = state->shape.n_lines;
         state->patience =
             state->shape.has_inline_targets && (state->armed & self->monitoring.events.line) ? PATIENCE : 0;
+        state->arm_patience = state->shape.n_proofs != 0 ? PATIENCE : 0;
     }
     return 0;
 }
@@ -442,6 +443,33 @@ hit_arm(Tracer *self, code_state *state, uint32_t index, uint8_t arm)
     state->arms_taken[index] |= arm;
 }
 
+/* The number of the site with this source, or -1.  Code runs on: mostly it is the one after the last. */
+static inline int64_t
+site_of(code_state *state, uint32_t source)
+{
+    const shape *s = &state->shape;
+    int64_t index = state->next_site;
+    if (index >= s->n_sites || s->sites[index].source != source) {
+        index = shape_site(s, source);
+    }
+    state->next_site = index + 1 < s->n_sites ? (uint32_t)(index + 1) : 0;
+    return index;
+}
+
+/* Whether the event of a site may be silenced although an arm was not taken yet: executing what only that arm leads to will prove
+ * it.  That takes INSTRUCTION events, to which busy code changes over. */
+static inline bool
+is_proved_elsewhere(Tracer *self, code_state *state, const site *it, uint8_t taken)
+{
+    if (!(it->provable & ~taken)) {
+        return false;
+    }
+    if (state->arm_patience != 0 && state->spare == 0 && --state->arm_patience == 0) {
+        change_over(self, state);
+    }
+    return state->armed & self->monitoring.events.instruction;
+}
+
 static PyObject *
 on_branch(CALLBACK_ARGS)  /* (code, source, destination): before 3.14, of both arms */
 {
@@ -451,21 +479,21 @@ on_branch(CALLBACK_ARGS)  /* (code, source, destination): before 3.14, of both a
     if (state == NULL) {
         return Py_NewRef(self->monitoring.disable);
     }
+    begin(self, state);
     if (state->arms_taken == NULL && prepare(self, state) < 0) {
         return silence(self, state);
     }
-    const int64_t index = shape_site(&state->shape, number_of(args[1]));
+    const int64_t index = site_of(state, number_of(args[1]));
     if (index < 0) {
         self->n_unknown++;
         return silence(self, state);
     }
-    const bool is_left = state->shape.sites[index].left == number_of(args[2]);
-    hit_arm(self, state, (uint32_t)index, is_left ? LEFT_TAKEN : RIGHT_TAKEN);
+    const site *it = &state->shape.sites[index];
+    hit_arm(self, state, (uint32_t)index, it->left == number_of(args[2]) ? LEFT_TAKEN : RIGHT_TAKEN);
+    const uint8_t taken = state->arms_taken[index];
     PyObject *result = silence(self, state);
-    if (state->arms_taken[index] != BOTH_TAKEN && !self->failed) {
-        Py_SETREF(result, Py_NewRef(Py_None));
-    }
-    return result;
+    const bool may_end = taken == BOTH_TAKEN || self->failed || is_proved_elsewhere(self, state, it, taken);
+    return may_end ? result : Py_NewRef(Py_None);  // both are immortal
 }
 
 static PyObject *
