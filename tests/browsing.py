@@ -41,12 +41,16 @@ def problems_of(page: Page, allowed: str) -> list[str]:
     page.on(
         "request", lambda it: None if it.url.startswith((allowed, "data:")) else problems.append(f"asked: {it.url}")
     )
-    page.on("requestfailed", lambda it: problems.append(f"failed: {it.url}"))
+
+    def failed(request: Any) -> None:
+        if request.failure != "net::ERR_ABORTED":  # else the page was left before it had all that it asked for
+            problems.append(f"failed: {request.url}")
 
     def refuse(dialog: Any) -> None:
         problems.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
+    page.on("requestfailed", failed)
     page.on("dialog", refuse)
     return problems
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,9 @@ from browsing import (
 from conftest import Place
 from playwright.sync_api import Browser, Page, expect
 
-from covcore.analysis.figures import display
+from covcore.analysis.figures import Figures, display
+from covcore.html.data import as_script
+from covcore.html.index import Entry, index_data
 
 
 @pytest.fixture
@@ -436,6 +439,21 @@ def test_print(parcels: Place, browser: Browser, tmp_path: Path) -> None:
         assert page.evaluate(
             "document.querySelector('.grid').scrollHeight <= document.querySelector('.grid').clientHeight + 1"
         )
+
+
+def test_what_is_printed_of_a_long_index(parcels: Place, browser: Browser, tmp_path: Path) -> None:
+    """Rows that are out of sight, too; of very many the first, and how many more there are."""
+    shutil.copytree(parcels.folder / "htmlcov", tmp_path, dirs_exist_ok=True)
+    entries = [Entry("", f"file{number:04}.py", f"{number:016x}", Figures(9, 3)) for number in range(3000)]
+    (tmp_path / "data" / "index.js").write_text(as_script("index", index_data(entries, "title", 0, 0, [], {})))
+    with watched_page(browser, (tmp_path / "index.html").as_uri() + "#by=flat") as page:
+        shown = rows(ready(page))
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert rows(page) == [entry.name for entry in entries[:1000]]
+        assert page.inner_text("tbody tr:last-child") == "and 2000 more"
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert rows(page) == shown != []
+        assert page.inner_text("tbody tr:last-child") == ""
 
 
 # ---- for everybody

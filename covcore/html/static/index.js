@@ -3,7 +3,8 @@
 
 covcore.views.index = async (section) => {
   const { el, key } = covcore;
-  const HEIGHT = 27;
+  const HEIGHT = 27; // of a row
+  const ON_PAPER = 1000; // rows: to lay out 10,000 takes a browser minutes
   const main = document.getElementById("files");
   const data = await covcore.load("index");
   const names = covcore.names(data.names);
@@ -160,6 +161,7 @@ covcore.views.index = async (section) => {
   let listed = [];
   let focused = 0;
   let columns = [];
+  let isPrinted = false; // just now: on paper nobody scrolls
   let height = innerHeight; // that the grid may have; what it has depends on the rows that are there
 
   function fit() {
@@ -169,11 +171,13 @@ covcore.views.index = async (section) => {
   }
 
   function draw() {
-    const first = Math.max(0, Math.floor(grid.scrollTop / HEIGHT) - 10);
-    const last = Math.min(listed.length, first + Math.ceil(height / HEIGHT) + 20);
+    const first = isPrinted ? 0 : Math.max(0, Math.floor(grid.scrollTop / HEIGHT) - 10);
+    const last = Math.min(listed.length, isPrinted ? ON_PAPER : first + Math.ceil(height / HEIGHT) + 20);
     const hadFocus = body.contains(document.activeElement);
     before.firstChild.style.height = `${first * HEIGHT}px`;
-    after.firstChild.style.height = `${(listed.length - last) * HEIGHT}px`;
+    const left = listed.length - last;
+    after.firstChild.style.height = isPrinted ? "" : `${left * HEIGHT}px`;
+    after.firstChild.textContent = isPrinted ? `and ${left} more` : "";
     before.hidden = first === 0;
     after.hidden = last === listed.length;
     const rows = [];
@@ -229,6 +233,12 @@ covcore.views.index = async (section) => {
     list();
   }
 
+  for (const [name, value] of [["beforeprint", true], ["afterprint", false]]) {
+    addEventListener(name, () => {
+      isPrinted = value;
+      draw();
+    });
+  }
   grid.addEventListener("scroll", draw);
   addEventListener("resize", fit);
   grid.addEventListener("keydown", (event) => {
@@ -267,16 +277,15 @@ covcore.views.index = async (section) => {
     const { by = "", q = "", show = "", base = "" } = covcore.state;
     const sort = covcore.state.sort || (changes && base ? "changed" : "");
     const kind = by === "functions" || by === "classes" ? by : "files";
-    let found = kind === "files" ? files : await parts(kind);
+    const all = kind === "files" ? files : (await parts(kind)).filter((it) => it.base[0]); // those with statements
     await count(kind);
     if (mine !== latest) return;
     const text = q.toLowerCase();
-    found = found.filter(
+    const found = all.filter(
       (it) =>
         (!text || it.name.toLowerCase().includes(text) || names[it.file].toLowerCase().includes(text)) &&
         (!Object.hasOwn(SHOWN, show) || SHOWN[show](it.figures)) &&
-        (!changes || !base || hasChanged(files[it.file], base)) &&
-        (kind === "files" || it.figures[0]),
+        (!changes || !base || hasChanged(files[it.file], base)),
     );
     columns = Object.keys(COLUMNS).filter((name) => !COLUMNS[name].only || COLUMNS[name].only.includes(kind));
     const order = orderOf(sort === "changed" && kind !== "files" ? "" : sort);
@@ -286,7 +295,7 @@ covcore.views.index = async (section) => {
     focused = Math.min(focused, Math.max(0, listed.length - 1));
     heads(sort);
     nothing.hidden = listed.length > 0;
-    matches.textContent = `${found.length} of ${kind === "files" ? files.length : kinds[kind].length}`;
+    matches.textContent = `${found.length} of ${all.length}`;
     draw();
     totals(found);
   }
