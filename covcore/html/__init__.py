@@ -1,7 +1,7 @@
 """The report for browsers.
 
     results ──> pages    one for each file: source, branches, conditions; what its script needs
-                 ├ highlight  the colours of the source, by Pygments, and where conditions stand in it
+                 ├ highlight  the colours of the source, by Pygments (lexer), and where conditions stand in it
                  ├ ways       what it means that a branch was never taken
                  └ records    which tests ran what, in few bytes
             ──> index    one for all: figures by folder, file, function and class
