@@ -17,6 +17,8 @@ from covcore.errors import printable
 from covcore.report.names import plain_name
 from covcore.report.results import Reported
 
+NAMED = 5  # of many files, so many are named
+
 
 def condition_lines(files: Iterable[Reported], total: Figures, precision: int) -> list[str]:
     """The outcomes that never happened in statements that ran, the decisions whose MC/DC is not shown, and totals.
@@ -42,6 +44,22 @@ def condition_lines(files: Iterable[Reported], total: Figures, precision: int) -
         *[""] * bool(lines),
         f"Conditions: {seen} of {total.conditions} outcomes seen ({percent}%)",
         f"MC/DC: {n_covered} of {n_decisions} decisions shown (of those whose diagram is a tree)",
+    ]
+
+
+def imported_lines(imported: Iterable[str]) -> list[str]:
+    """Say in which files conditions were not measured.
+
+    Args:
+        imported: paths of those whose hits, or some of them, are from data of coverage.py's.
+    """
+    names = [plain_name(path) for path in sorted(imported)]
+    if not names:
+        return []
+    files = "1 file" if len(names) == 1 else f"{len(names)} files"
+    return [
+        f"Not measured in {files}, imported from coverage.py's data, which has no conditions: "
+        f"{', '.join(names[:NAMED])}{', ...' * (len(names) > NAMED)}"
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from covcore.analysis.figures import display
 from covcore.report import command, gitlab, output, results
 from covcore.report.badge import badge
-from covcore.report.conditions import condition_lines
+from covcore.report.conditions import condition_lines, imported_lines
 from covcore.report.excluded import excluded_lines
 from covcore.report.github import add_summary, github_lines
 from covcore.report.markdown import markdown_lines
@@ -52,7 +52,7 @@ def _write(found: Results, database: Database, options: Options) -> None:
     to_terminal = path is None and sys.stdout.isatty()
     lines = [] if to_terminal and _write_to_terminal(table, options) else _lines(options, found, table)
     if options.format in ("text", "markdown"):
-        lines += [*_lines_below(options, found), *unique]
+        lines += [*_lines_below(options, found, database), *unique]
     if path is None or path == output.STANDARD_OUTPUT:
         write(lines)
     else:
@@ -77,12 +77,13 @@ def _lines(options: Options, found: Results, table: Table) -> list[str]:
             return text_lines(table, options.precision, options.show_missing)
 
 
-def _lines_below(options: Options, found: Results) -> Iterator[str]:
+def _lines_below(options: Options, found: Results, database: Database) -> Iterator[str]:
     """What is asked for below the table."""
     if options.show_excluded:
         yield from excluded_lines(found.reported(), markdown=options.format == "markdown")
     if options.conditions and options.format == "text":
         yield from condition_lines(found.reported(), found.total, options.precision)
+        yield from imported_lines(database.imported() & {file.path for file in found.reported()})
 
 
 def write(lines: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from covcore.store.opening import open_file
 from covcore.store.processes import OUTCOMES, Process
 from covcore.store.schema import TABLES
 from covcore.store.shapes import bitmap_bytes, either
+from covcore.store.union import IMPORTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -207,6 +208,12 @@ class Database:
         with Reading(self.name):
             rows = self._rows("SELECT value FROM meta WHERE key = 'replaced'", str)
             return {run_id for (value,) in rows for run_id in value.split()}
+
+    def imported(self) -> set[str]:
+        """The absolute paths of files of which hits were imported from data of coverage.py's."""
+        query = "SELECT DISTINCT CAST(path AS BLOB), tag FROM code JOIN file ON file.id = code.file"
+        with Reading(self.name):
+            return {os.fsdecode(path) for path, tag in self._rows(query, bytes, str) if tag.endswith(IMPORTED)}
 
     def counts(self) -> dict[str, int]:
         """How many rows each table has."""

@@ -32,6 +32,9 @@ type Context = tuple[str, str, str]  # static, test, phase
 UNKNOWN_HASH = bytes(32)  # of a source that could not be read
 WORKER, MOVED_FROM, MOVED_TO = "worker", "moved_from", "moved_to"  # settings of a process that another one directs
 SUBINTERPRETER = ("command", "interpreter")  # a setting of its recording, beside that of its process
+IMPORTED = (
+    " from coverage.py"  # ends the tag of code whose hits are from data of coverage.py's, which has no conditions
+)
 LARGEST = 2**63 - 1  # integer in SQLite
 
 

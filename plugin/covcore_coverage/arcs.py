@@ -88,8 +88,8 @@ class Shape:
         arcs = {(run.get(line, line), run.get(to, to)) for line, to in taken if to < 0 or to in run}
         missing = set(lines).difference(*arcs)
         for way in self._straight:
-            line, to = run.get(way[0], 0), run.get(way[1], 0)
-            if line in missing and to in missing:
+            line, to = run.get(way[0], 0), run.get(way[1], way[1])
+            if line in missing and (to < 0 or to in missing):
                 arcs.add((line, to))
                 missing -= {line, to}
         return arcs | {(line, line) for line in missing}

@@ -7,6 +7,7 @@ several conditions on a line has led to the next, and what was decided within a 
 
 from __future__ import annotations
 
+import ast
 import os
 import sys
 import warnings
@@ -19,8 +20,10 @@ from covcore.analysis.codes import is_counted, nested
 from covcore.analysis.roots import Roots
 from covcore.analysis.source import UnusableSource, read
 from covcore.errors import CovcoreError
+from covcore.store.inputs import reason_of
 from covcore.store.processes import plural
 from covcore.store.shapes import bitmap_bytes
+from covcore.store.union import IMPORTED
 from covcore_coverage.arcs import Shape, Source
 from covcore_coverage.datafile import opened
 
@@ -39,6 +42,7 @@ NAMED = 5  # of many files, so many are named
 PHASES = ("setup", "run", "teardown")
 OUTSIDE = "outside of the current folder and of those that the configuration names as source or paths"
 CHANGED = "lines ran where the source has no code: it has changed"
+MOVED = "functions began on lines where the source has none: it has changed"
 
 
 def reader(source: Sequence[str], paths: Mapping[str, Sequence[str]]) -> Callable[[Union, str], list[str]]:
@@ -83,6 +87,7 @@ class Importing:
         self._roots = roots
         self._left_out: defaultdict[str, list[str]] = defaultdict(list)
         self._without_arm: set[tuple[str, Arc]] = set()
+        self._written_later: list[str] = []
         self.n_added = 0
 
     def add(self, name: str) -> None:
@@ -105,13 +110,20 @@ class Importing:
         try:
             text, hash = read(path)
             slots = Slots(path, text)
+            written = os.stat(path).st_mtime_ns
         except UnusableSource as error:
             return str(error)
+        except OSError as error:
+            return reason_of(error)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return "no Python of this version"
         hits = {context: self._data.hits(name, context) for context in self._data.contexts[name]}
         if not set().union(*(lines for lines, _ in hits.values())) <= slots.lines:
             return CHANGED
+        if not slots.begin_at({-end for _, arcs in hits.values() for arc in arcs for end in arc if end < 0}):
+            return MOVED
+        if written > self._data.measured:
+            self._written_later.append(name)
         file = self._union.add_file(raw, hash, self._data.measured)
         patterns: defaultdict[int, defaultdict[bytes, list[int]]] = defaultdict(lambda: defaultdict(list))
         for context, (lines, arcs) in hits.items():
@@ -132,6 +144,13 @@ class Importing:
             + ", ..." * (len(names) > NAMED)
             for reason, names in sorted(self._left_out.items())
         ]
+        if self._written_later:
+            found.append(
+                f"{plural(len(self._written_later), 'file')} written after it, and it does not tell what was in them: if they have "
+                f"changed, run again: {', '.join(self._written_later[:NAMED])}"
+                + ", ..."
+                * (len(self._written_later) > NAMED)
+            )
         if self.n_added and not self._data.has_arcs:
             found.append("it has lines only, no branches: none will count as taken")
         if self._without_arm:
@@ -155,8 +174,9 @@ class Slots:
         """Raises SyntaxError, ValueError, RecursionError, MemoryError: as compile() does."""
         with warnings.catch_warnings(action="ignore"):
             module = compile(text, path, "exec", dont_inherit=True, optimize=0)
-        tag = f"cpython-{sys.version_info[0]}{sys.version_info[1]}"
+        tag = f"cpython-{sys.version_info[0]}{sys.version_info[1]}{IMPORTED}"
         source = Source(path)
+        self._text = text
         self.keys: list[tuple[int, str, str, int, int, bytes]] = []
         self._first = source.first
         self._bytes: list[int] = []
@@ -189,6 +209,14 @@ class Slots:
         self.lines: AbstractSet[int] = self._at_line.keys() | {
             line for line in range(1, end + 1) if self._first.get(line, line) in statements
         }
+
+    def begin_at(self, lines: set[int]) -> bool:
+        """Whether code objects begin at all of these lines.  Before Python 3.12 comprehensions were such."""
+        if lines <= {first for first, *_ in self.keys}:
+            return True
+        tree = ast.walk(ast.parse(self._text))
+        comprehensions = {it.lineno for it in tree if isinstance(it, ast.ListComp | ast.SetComp | ast.DictComp)}
+        return lines <= {first for first, *_ in self.keys} | comprehensions
 
     def hit(self, lines: Iterable[int], arcs: Iterable[Arc]) -> Bits:
         """What of the code objects was hit.

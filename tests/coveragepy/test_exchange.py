@@ -74,7 +74,8 @@ def covered(place: Place, core: str = "ctrace") -> None:
     place.write("module.py", MODULE)
     place.data.parent.mkdir(exist_ok=True)
     place.write("program.py", "import module; module.price(200, 1); module.price(1, 0)")
-    place.write(".coveragerc", f"[run]\nbranch = True\ncore = {core}\n")
+    plugin = "plugins = covcore_coverage\n" if core == "covcore" else ""
+    place.write(".coveragerc", f"[run]\nbranch = True\ncore = {core}\n{plugin}")
     outcome = coverage(place, "run", "program.py")
     assert outcome.status == 0, outcome.stderr
 
@@ -179,6 +180,68 @@ def test_sources_that_are_not_those_that_ran(place: Place) -> None:
     assert place.covcore("erase").status == 0
     place.write("program.py", "def (")
     assert refusal(place).startswith(f"cannot read {place.folder}/.coverage: nothing of it can be added: left out")
+
+
+@pytest.mark.parametrize("core", ["ctrace", "pytrace", "sysmon", "covcore"])
+def test_a_function_that_has_moved(place: Place, core: str) -> None:
+    """Each line that ran still has code; but no function begins any more where one did."""
+    covered(place, core)
+    place.write("program.py", "import moved\n")
+    place.write("moved.py", "a = 1\ndef f(x):\n    return x\nf(1)\n")
+    assert coverage(place, "run", "program.py").status == 0
+    place.write("moved.py", "a = 1\nb = 2\ndef f(x): return x\nf(1)\n")
+    outcome = place.covcore("import", ".coverage")
+    (line,) = outcome.stderr.splitlines()
+    assert line.startswith("covcore: warning: left out 1 file, functions began on lines where the source has none")
+    assert "moved.py" in line
+
+
+def test_a_source_that_was_written_later(place: Place) -> None:
+    covered(place)
+    assert place.covcore("import", ".coverage").stderr == ""
+    assert place.covcore("erase").status == 0
+    place.write("module.py", MODULE.replace("print(n)", "print(2)"))
+    later = os.stat(place.folder / ".coverage").st_mtime_ns + 1_000_000
+    os.utime(place.folder / "module.py", ns=(later, later))
+    outcome = place.covcore("import", ".coverage")
+    assert outcome.status == 0
+    (line,) = outcome.stderr.splitlines()
+    assert line == (
+        "covcore: warning: 1 file written after it, and it does not tell what was in them: if they have changed, run again: "
+        f"{place.folder}/module.py"
+    )
+
+
+def test_conditions_of_imported_data(place: Place) -> None:
+    said = "Not measured in 2 files, imported from coverage.py's data, which has no conditions: module.py, program.py\n"
+    covered(place)
+    assert place.covcore("import", ".coverage").status == 0
+    assert place.covcore("report", "--conditions").stdout.endswith(said)
+    assert place.covcore("report", "--conditions", "--include=module.py").stdout.endswith("no conditions: module.py\n")
+    assert "Not measured" not in place.covcore("report").stdout
+    assert place.covcore("export", "-o", "x.covcore").status == 0
+    assert place.covcore("run", "program.py").status == 0
+    assert "Not measured" not in place.covcore("report", "--conditions").stdout
+    assert place.covcore("import", "x.covcore").status == 0
+    assert place.covcore("report", "--conditions").stdout.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        (".coveragerc", "[paths]\nsource =\n    .\n    /build/*/project\n"),
+        ("pyproject.toml", "[tool.covcore.paths]\nsource = ['.', '/build/*/project']\n"),
+    ],
+)
+def test_files_that_were_measured_elsewhere(place: Place, name: str, settings: str) -> None:
+    covered(place)
+    (place.folder / ".coveragerc").unlink()
+    with closing(sqlite3.connect(place.folder / ".coverage")) as data, data:
+        data.execute("UPDATE file SET path = replace(path, ?, '/build/7/project')", [str(place.folder)])
+    assert "outside of the current folder" in refusal(place)
+    place.write(name, settings)
+    assert place.covcore("import", ".coverage").stderr == ""
+    assert place.lines().keys() == {"module.py", "program.py"}
 
 
 def test_files_of_plugins_and_of_elsewhere(place: Place) -> None:
