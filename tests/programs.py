@@ -1,6 +1,36 @@
 """Small programs for the tracer's tests, one shape of control flow each; `switch(label)` begins a context."""
 
 PROGRAMS = {
+    "one_sided": """
+def own(n, at):
+    for i in range(n):
+        if i == at:
+            x = 1
+        else:
+            x = 0
+    return x
+def shared(n, at):
+    for i in range(n):
+        if i != at:
+            x = 1
+        x = 2
+    return x
+def chain(n, at):
+    for i in range(n):
+        if i < 0 or i == at or x is None: raise ValueError
+        x = i if i != at else None
+def until(n, at):
+    while n:
+        n -= 1
+        if n == at: break
+    else: return 0
+    x = 1
+for label, at in ("A", -1), ("B", 900), ("A", 999), ("C", -1), ("D", 500), ("A", 5), ("B", -1):
+    switch(label)
+    own(1000, at); shared(1000, at); until(1000, at)
+    try: chain(1000, at)
+    except (ValueError, UnboundLocalError): pass
+""",
     "if_and": """
 def f(a, b):
     if a and b:

@@ -1,0 +1,82 @@
+"""3.12 and 3.13, where one event tells of both arms of a site and can only be silenced for both."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FunctionType
+
+import pytest
+from instructions import HAS_EVENT_PER_ARM, branches, instructions
+
+from covcore import _tracer
+
+pytestmark = pytest.mark.skipif(HAS_EVENT_PER_ARM, reason="each arm has an event of its own")
+
+PROGRAM = """
+def own(n):
+    for i in range(n):
+        if i < 0:
+            n = 0
+        else:
+            n = 1
+def shared(n):
+    for i in range(n):
+        if i >= 0:
+            n = 1
+        n = 2
+def raises(n):
+    for i in range(n):
+        if i < 0: raise ValueError
+def either(n):
+    for i in range(n):
+        if i & 1:
+            n = 1
+        n = 2
+"""
+
+
+@pytest.fixture
+def functions() -> dict[str, FunctionType]:
+    namespace: dict[str, FunctionType] = {}
+    exec(compile(PROGRAM, __file__, "exec"), namespace)
+    return {name: namespace[name] for name in ("own", "shared", "raises", "either")}
+
+
+@pytest.fixture
+def tracer(tmp_path: Path) -> Callable[[], _tracer.Tracer]:
+    def start() -> _tracer.Tracer:
+        tracer = _tracer.Tracer(lambda name: name if name == __file__ else None)
+        tracer.start([str(tmp_path)], "0")
+        return tracer
+
+    return start
+
+
+def heard(function: FunctionType) -> list[str]:
+    """The tests of a function that still have an event."""
+    code = function.__code__
+    adaptive: bytes = code._co_code_adaptive  # type: ignore[attr-defined]
+    instrumented = 236 if sys.version_info < (3, 13) else 235  # opcodes above it are
+    return [
+        each.name
+        for each in instructions(code)
+        if each.offset in {source for source, _, _ in branches(code)} and adaptive[each.offset] > instrumented
+    ]
+
+
+def test_events_end_where_an_arm_is_proved_elsewhere(
+    functions: dict[str, FunctionType], tracer: Callable[[], _tracer.Tracer]
+) -> None:
+    """An arm that shares all that it leads to can't be: its site is heard until both arms were taken."""
+    running = tracer()
+    try:
+        for function in functions.values():
+            function(1000)
+        left = {name: len(heard(function)) for name, function in functions.items()}
+    finally:
+        running.stop()
+
+    assert left == {"own": 0, "shared": 1, "raises": 0, "either": 0}
+    assert all(heard(function) == [] for function in functions.values())  # nothing is left behind
