@@ -151,7 +151,11 @@ def branches_of(steps: list[int], bytecode: Bytecode, code: CodeType, source: Te
         decision = source.decisions.get(source.first.get(line or 0, 0))
         if not decision or not line or not end_line or column is None or end_column is None:
             continue
-        if site.end >= 0 or (decision.start <= (line, column) and (end_line, end_column) <= decision.end):
+        within = decision.start <= (line, column) and (end_line, end_column) <= decision.end
+        around = (line, column) < decision.start and decision.end < (end_line, end_column)
+        if (
+            site.end >= 0 or within or (around and sys.version_info < (3, 13))
+        ):  # 3.12's loops have the whole statement's
             choosing |= dict.fromkeys(site.left | site.right, source.first[line])
             ends[site.end] = source.first[line]
     if not choosing:
