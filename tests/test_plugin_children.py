@@ -76,6 +76,46 @@ def test_each_way_to_start_a_process(starting: Place, options: list[str]) -> Non
     assert "left no record" not in outcome.stdout
 
 
+@api.mark.parametrize(
+    "way",
+    [
+        "run(LARGE)",
+        "run(LARGE, env=dict(os.environ))",
+        "subprocess.run(f'{SHELL}; true', shell=True, check=True, env=dict(os.environ))",
+    ],
+)
+def test_a_forked_child_that_outlives_its_test(shop: Place, way: str) -> None:
+    """What it starts belongs to the test that forked it, also with a copy of os.environ, and behind a shell."""
+    shop.write("helpers.py", HELPERS)
+    shop.write(
+        "test_shop.py",
+        f"""\
+import os, time, shop
+from helpers import *
+def wait(name):
+    while not os.path.exists(name):
+        time.sleep(0.01)
+def test_forks():
+    if os.fork() == 0:
+        wait("go")
+        {way}
+        open("gone", "w").close()
+        os._exit(0)
+def test_next():
+    open("go", "w").close()
+    wait("gone")
+    shop.price(1, 0)
+    os.wait()
+""",
+    )
+    assert succeeds(pytest(shop, "--covcore=shop"))
+    found = lines_by_test(shop, "shop.py")
+    assert {test.partition("::")[2]: lines - {1} for test, lines in found.items() if test} == {
+        "test_forks": {2, 3},
+        "test_next": {2, 4, 6},
+    }
+
+
 def test_contexts_of_children_may_be_off(starting: Place) -> None:
     assert succeeds(pytest(starting, "--covcore=shop", "--covcore-contexts=none"))
     assert contexts(starting).keys() == {""}
