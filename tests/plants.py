@@ -150,12 +150,6 @@ DEFECTS = {
         "tracer_arm(self, state, events_on(self, state)) < 0;",
         "tracer_arm(self, state, events_on(self, state) & ~self->monitoring.events.line) < 0;",
     ),
-    "no-resume": of_tracer(
-        "PY_RESUME is never armed",
-        "self->full_mask |= events->py_start | events->py_resume;",
-        "self->full_mask |= events->py_start;",
-        file="src/ids.c",
-    ),
     "running-not-met": of_tracer(
         "frames that exist at start are not looked for",
         "tracer_discover_registered(self) < 0 || tracer_discover_running(self) < 0) {\n        PyObject *exception",
