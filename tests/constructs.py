@@ -1449,4 +1449,7 @@ f([[]])
 if sys.version_info >= (3, 15):
     _AFTER_A_NEWLINE |= _SINCE_3_15
 
+if sys.version_info < (3, 14):
+    _AFTER_A_NEWLINE["f-strings and t-strings"] = re.sub(r'\bt(?=")', "f", _AFTER_A_NEWLINE["f-strings and t-strings"])
+
 PROGRAMS = {name: text[1:] for name, text in _AFTER_A_NEWLINE.items()}
