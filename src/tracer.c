@@ -479,7 +479,6 @@ on_branch(CALLBACK_ARGS)  /* (code, source, destination): before 3.14, of both a
     if (state == NULL) {
         return Py_NewRef(self->monitoring.disable);
     }
-    begin(self, state);
     if (state->arms_taken == NULL && prepare(self, state) < 0) {
         return silence(self, state);
     }

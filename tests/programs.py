@@ -15,7 +15,7 @@ def shared(n, at):
             x = 1
         x = 2
     return x
-def chain(n, at):
+def chain(n, at, x=0):
     for i in range(n):
         if i < 0 or i == at or x is None: raise ValueError
         x = i if i != at else None
@@ -29,7 +29,7 @@ for label, at in ("A", -1), ("B", 900), ("A", 999), ("C", -1), ("D", 500), ("A",
     switch(label)
     own(1000, at); shared(1000, at); until(1000, at)
     try: chain(1000, at)
-    except (ValueError, UnboundLocalError): pass
+    except ValueError: pass
 """,
     "if_and": """
 def f(a, b):
