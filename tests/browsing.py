@@ -100,6 +100,11 @@ def report_of(place: Place, *options: str) -> Any:
     return json.loads(done.stdout)
 
 
+def address(page: Page) -> str:
+    """The link to what is shown, as the page itself has it: Playwright hears of a change a moment later."""
+    return str(page.evaluate("location.href"))
+
+
 def at(page: Page) -> str:
     """The line that the page is at."""
     return page.evaluate(f"document.querySelector('{SHOWN} tr.here')?.id.replace(/^.*-/, '') ?? ''")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browsing import SHOWN, at, axe_problems, counter, opened, ready, totals, url_of, watched_page
+from browsing import SHOWN, address, at, axe_problems, counter, opened, ready, totals, url_of, watched_page
 from conftest import Place
 from playwright.sync_api import Browser, Page
 
@@ -77,7 +77,7 @@ def test_the_index_says_what_has_changed(report: str, changed: Place, browser: B
             assert listed(page) == {f"pack/{name}.py": expected[f"pack/{name}.py"] for name in names}, label
             assert list(listed(page)) == [f"pack/{name}.py" for name in names], label
         choose(page, "new, never ran")
-        assert totals(page)["lines"] == [2, 6] and "base=new-uncovered" in page.url
+        assert totals(page)["lines"] == [2, 6] and "base=new-uncovered" in address(page)
         choose(page, "changed or not")
         assert totals(page) == everything
         page.click(f"{SHOWN} [data-by=tree]")
@@ -106,7 +106,7 @@ def test_a_page_says_what_has_changed(changed: Place, browser: Browser) -> None:
         assert (at(page), counter(page)) == ("L10", "2/2 marked")
         choose(page, "unchanged")
         assert lit() == [1]
-        url = page.url
+        url = address(page)
     with watched_page(browser, url) as page:
         assert ready(page).locator("tr.lit").count() == 1 and at(page) == "L10"
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from browsing import SHOWN, ready, watched_page
+from browsing import SHOWN, address, ready, watched_page
 from conftest import Place
 from playwright.sync_api import Browser, Page, expect
 
@@ -186,7 +186,7 @@ def test_payloads_are_shown_as_they_are(hostile: Place, browser: Browser) -> Non
             expect(page.locator(".panel label input[type=checkbox]")).to_have_count(1)
             page.check(".panel label input[type=checkbox]")
         assert strange(page) == []
-        url = page.url
+        url = address(page)
     with watched_page(browser, url) as page:
         assert ready(page).inner_text(".chosen") == "3 tests"
         assert "<img src=x onerror=alert(3)>" in (page.get_attribute(".chosen", "title") or "")

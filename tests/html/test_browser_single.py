@@ -8,6 +8,7 @@ import pytest
 from browsing import (
     NAMES,
     SHOWN,
+    address,
     assert_lists,
     assert_shows,
     at,
@@ -53,7 +54,7 @@ def test_addresses_and_keys(parcels: Place, browser: Browser) -> None:
         expect(page.locator(f"{SHOWN} h1")).to_have_text("parcels/parcel.py")
         expect(page.locator(f"{SHOWN} .tools > .counter")).not_to_be_empty()
         page.keyboard.press("b")
-        here, url = at(page), page.url
+        here, url = at(page), address(page)
         assert here == "L24"
         page.go_back()
         expect(page.locator(f"{SHOWN} h1")).to_have_text("parcels/price.py")
