@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest as api
-from conftest import Place
+from conftest import Place, unless_sanitized
 from pytest_runs import contexts, lines_by_test, processes, pytest
 from test_plugin import SHOP, shop, succeeds
 
@@ -187,6 +187,7 @@ exec unshare --user --map-root-user --mount env -i PATH="$PATH" TMPDIR={temporar
 """
 
 
+@unless_sanitized  # which a machine without our environment does not load
 @api.mark.parametrize("killed", [False, True])
 def test_workers_by_ssh(many: Place, elsewhere: Path, tmp_path: Path, killed: bool) -> None:
     """Workers of execnet's ssh, in copies of the tree; one that is killed takes its data with it, and that is said."""
