@@ -233,6 +233,9 @@ def main(arguments: Sequence[str]) -> int:
     from oracle_packages.__main__ import write_contexts
 
     names = [argument for argument in arguments if argument != "--write"]
+    if unknown := set(names) - set(PACKAGES):
+        print(f"no such suite: {', '.join(sorted(unknown))} (there are {', '.join(PACKAGES)}; --write)", file=sys.stderr)
+        return 2
     rows = [compare(name) for name in names or PACKAGES]
     table = [
         ["suite", "contexts", "lines in them", "branches in them", "differences"],
