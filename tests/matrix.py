@@ -234,7 +234,9 @@ def main(arguments: Sequence[str]) -> int:
 
     names = [argument for argument in arguments if argument != "--write"]
     if unknown := set(names) - set(PACKAGES):
-        print(f"no such suite: {', '.join(sorted(unknown))} (there are {', '.join(PACKAGES)}; --write)", file=sys.stderr)
+        print(
+            f"no such suite: {', '.join(sorted(unknown))} (there are {', '.join(PACKAGES)}; --write)", file=sys.stderr
+        )
         return 2
     rows = [compare(name) for name in names or PACKAGES]
     table = [
