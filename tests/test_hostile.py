@@ -344,6 +344,7 @@ def test_blobs_and_texts_that_are_too_long(tmp_path: Path, limited: Limited) -> 
         path.unlink()
 
 
+@unless_sanitized  # which takes as much memory as the limit leaves
 def test_a_long_text_that_many_rows_refer_to(tmp_path: Path, limited: Limited) -> None:
     """4 MB that come with each of 3,000 rows."""
     path = database_of(tmp_path / "data", several())
