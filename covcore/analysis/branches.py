@@ -28,10 +28,8 @@ from covcore.analysis.codes import Code
 from covcore.analysis.outline import Outline
 
 GOTO, SITE, RETURN, RAISE = range(4)  # how a block ends: src/sites.h
-WHOLE = (
-    5,
-    7,
-)  # the kinds of sites that have the position of a whole `async for`, or 3.12's `for`, not that of its iterator
+# The kinds of sites that have the position of a whole `async for`, or of 3.12's `for`, not that of its iterator.
+WHOLE = (5, 7)
 
 RAISED = 0  # stands for an exception where a line is expected
 

@@ -58,7 +58,7 @@ def open_nameless(n_bytes: int) -> tuple[sqlite3.Connection, int]:
     Raises:
         OSError, sqlite3.Error: it cannot be made.
     """
-    folder = make_private_folder()
+    folder = make_temporary_folder()
     path = f"{folder}/copy"
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -76,7 +76,7 @@ def open_nameless(n_bytes: int) -> tuple[sqlite3.Connection, int]:
         os.rmdir(folder)
 
 
-def make_private_folder() -> str:
+def make_temporary_folder() -> str:
     """Make a folder of ours alone, where SQLite would have its temporary files.  Raises OSError."""
     error = None
     for place in (os.environ.get("SQLITE_TMPDIR"), os.environ.get("TMPDIR"), "/var/tmp", "/tmp"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -115,15 +114,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def starving(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def starving(library: Callable[[str], Path]) -> dict[str, str]:
     """The environment of processes whose allocations can be made to fail."""
-    compiler = shutil.which("cc")
-    if not compiler:
-        pytest.skip("no C compiler")
-    path = tmp_path_factory.mktemp("shim") / "starve.so"
-    source = Path(__file__).with_name("starve.c")
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", path, source, "-ldl"], check=True)
-    return {"LD_PRELOAD": str(path), "PYTHONMALLOC": "malloc"}
+    return {"LD_PRELOAD": str(library("starve")), "PYTHONMALLOC": "malloc"}
 
 
 @dataclass(frozen=True)
