@@ -6,6 +6,7 @@ from glob import glob
 from pathlib import Path
 
 from setuptools import Distribution, Extension, setup
+from setuptools.command.build_ext import build_ext
 
 SANITIZERS = "-fsanitize=address,undefined"
 SWITCHES = {  # environment variable: flags for the compiler, flags for the linker
@@ -13,12 +14,17 @@ SWITCHES = {  # environment variable: flags for the compiler, flags for the link
     "COVCORE_SANITIZE": (["-O1", "-g3", "-UNDEBUG", SANITIZERS, "-fno-sanitize-recover=all"], [SANITIZERS]),
     "COVCORE_WERROR": (["-Wall", "-Wextra", "-Wconversion", "-Werror"], []),
 }
-compile_args, link_args = ["-std=c11", "-D_GNU_SOURCE", "-fvisibility=hidden"], []
+COMPILE = ["-std=c11", "-D_GNU_SOURCE", "-fvisibility=hidden"]
+COMPILE_MSVC = ["/std:c11", "/experimental:c11atomics", "/utf-8"]
+compile_args: list[str] = []
+link_args: list[str] = []
 for name, (compile_flags, link_flags) in SWITCHES.items():
     if os.environ.get(name, "0") != "0":
         compile_args += compile_flags
         link_args += link_flags
 
+PLATFORM = "platform_windows" if sys.platform == "win32" else "platform_posix"
+PLATFORMS = {"platform_posix", "platform_windows"}
 # Which sources speak to Python, by extension. The others are plain C, for both of the first two.
 FACES = {
     "_tracer": [
@@ -34,12 +40,13 @@ FACES = {
         "tracer",
     ],
     "_reader": ["reader", "reader_shapes"],
-    "_launch": ["launch"],
+    "_launch": ["launch", PLATFORM],
 }
 # What every interpreter runs at its start. From 3.18 on `import` lines in .pth files are ignored, and .start files (PEP 829)
 # take their place; where both work the .pth file is inert by itself, while for a .start file site imports pkgutil and re.
 START = "plugin/covcore.start" if sys.version_info >= (3, 18) else "plugin/covcore_start.pth"
 plain = {Path(path).stem for path in glob("src/*.c")} - {stem for stems in FACES.values() for stem in stems}
+plain = plain - PLATFORMS | {PLATFORM}
 
 
 class WithStart(Distribution):
@@ -48,7 +55,18 @@ class WithStart(Distribution):
     has_data = Distribution.has_data_files
 
 
+class Build(build_ext):
+    """Gives each compiler the flags that it knows."""
+
+    def build_extensions(self) -> None:
+        flags = COMPILE_MSVC if self.compiler.compiler_type == "msvc" else COMPILE
+        for extension in self.extensions:
+            extension.extra_compile_args = flags + extension.extra_compile_args
+        super().build_extensions()
+
+
 setup(
+    cmdclass={"build_ext": Build},
     distclass=WithStart,
     ext_modules=[
         Extension(

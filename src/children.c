@@ -8,14 +8,10 @@
 #include "tracer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { LONGEST = 2000 }; /* bytes of a note: more tells a command no better from another */
 
@@ -90,33 +86,12 @@ add_command(note *to, PyObject *words)
     }
 }
 
-/* Whether a file may grow: past the limit the kernel would send SIGXFSZ, which ends the program. */
-static bool
-may_grow(int fd, size_t n)
-{
-    struct rlimit limit;
-    struct stat status;
-
-    return getrlimit(RLIMIT_FSIZE, &limit) == 0
-           && (limit.rlim_cur == RLIM_INFINITY
-               || (fstat(fd, &status) == 0 && (rlim_t)status.st_size + n <= limit.rlim_cur));
-}
-
 /* Appends the note to a file.  What goes wrong is let be: a note is no reason to trouble a program. */
 static void
-append(note *from, const char *path, int flags)
+append(note *from, const char *path, bool create)
 {
-    const int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0600);
-
-    if (fd < 0) {
-        return;
-    }
     from->bytes[from->n++] = '\n';
-    if (may_grow(fd, from->n)) {
-        ssize_t n_written = write(fd, from->bytes, from->n);
-        (void)n_written;
-    }
-    (void)close(fd);
+    platform_append(path, create, from->bytes, from->n);
 }
 
 /* The path of the recording without the number of a segment, or NULL with an exception. */
@@ -135,12 +110,12 @@ children_path(Tracer *self)
 
 /* Appends the note to those beside a tracer's recording. */
 static void
-append_beside(Tracer *self, note *from, int flags)
+append_beside(Tracer *self, note *from, bool create)
 {
     PyObject *path = PyBytes_FromFormat("%s/%s.children", PyBytes_AS_STRING(PyTuple_GET_ITEM(self->directories, 0)),
                                         self->recording.name);
     if (path != NULL) {
-        append(from, PyBytes_AS_STRING(path), flags);
+        append(from, PyBytes_AS_STRING(path), create);
         Py_DECREF(path);
     }
     PyErr_Clear();
@@ -150,7 +125,7 @@ static void
 append_to_own(Tracer *self, note *from)
 {
     if (recording_ready(&self->recording)) {
-        append_beside(self, from, O_CREAT);
+        append_beside(self, from, true);
     }
 }
 
@@ -169,7 +144,7 @@ children_born(Tracer *self, const recording_owner *child)
         add_word(&told, "born", 4);
         add_number(&told, child->pid);
         add_number(&told, child->start_ticks);
-        append_beside(self, &told, 0);
+        append_beside(self, &told, false);
     }
 }
 
@@ -256,7 +231,7 @@ children_watch(Tracer *self)
 static char *
 find_mark(const recording *r)
 {
-    char *value = getenv("COVCORE_RUN");
+    char *value = platform_environment("COVCORE_RUN");
     const size_t n_value = value == NULL ? 0 : strlen(value);
     char *mark = n_value < N_MARK || r->name == NULL ? NULL : value + n_value - N_MARK;
 
@@ -344,7 +319,7 @@ note_elsewhere(PyObject *Py_UNUSED(module), PyObject *args)
     }
     note told = {.n = 0};
     add_command(&told, words);
-    append(&told, PyBytes_AS_STRING(path), 0);
+    append(&told, PyBytes_AS_STRING(path), false);
     Py_DECREF(path);
     Py_RETURN_NONE;
 }

@@ -21,9 +21,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "compat.h"
+#include "platform.h"
 
 static const PyCompilerFlags no_flags = {.cf_flags = 0, .cf_feature_version = PY_MINOR_VERSION};
 
@@ -66,7 +66,7 @@ launch_script(PyObject *Py_UNUSED(module), PyObject *path)
     if (!PyUnicode_FSConverter(path, &encoded)) {
         return NULL;
     }
-    FILE *file = fopen(PyBytes_AS_STRING(encoded), "rbe");
+    FILE *file = platform_open(PyBytes_AS_STRING(encoded));
     int failed = 1;
     if (file == NULL) {
         PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path);
@@ -167,7 +167,7 @@ goes_on_interactively(void)
     Py_XDECREF(interactive);
     Py_XDECREF(inspect);
     PyErr_Clear();
-    return is_interactive || ((is_inspect || getenv("PYTHONINSPECT") != NULL) && isatty(fileno(stdin)));
+    return is_interactive || ((is_inspect || getenv("PYTHONINSPECT") != NULL) && platform_is_terminal(stdin));
 }
 
 /* The excepthook: self is (function, argument, the excepthook before). */

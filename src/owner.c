@@ -1,81 +1,42 @@
-/* owner: what names the process that writes a recording.  Linux. */
-#include <fcntl.h>
-#include <pthread.h>
-#include <stdlib.h>
+/* owner: what names the process that writes a recording. */
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "recording.h"
 
-/* Reads the beginning of a small file as a string.  Where it cannot, the string is empty. */
-static void
-read_line(const char *path, char *text, size_t room)
-{
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n_read = -1;
-
-    if (fd >= 0) {
-        n_read = read(fd, text, room - 1);
-        (void)close(fd);
-    }
-    text[n_read < 0 ? 0 : n_read] = '\0';
-}
-
-/* Field 22 of /proc/self/stat, or 0.  Field 2 is the command's name in parentheses, and may hold any character. */
-static uint64_t
-read_start_ticks(void)
-{
-    char text[1024];
-
-    read_line("/proc/self/stat", text, sizeof(text));
-    const char *at = strrchr(text, ')');
-    for (int field = 2; at != NULL && field < 22; field++) {
-        at = strchr(at + 1, ' ');
-    }
-    return at == NULL ? 0 : strtoull(at, NULL, 10);
-}
-
 /* Read once, by whichever interpreter comes first: a process and what it forks off live in one boot. */
-static char boot_id[sizeof(((recording_owner *)NULL)->boot_id)];
-static pthread_once_t prepared = PTHREAD_ONCE_INIT;
+static char boot_id[PLATFORM_BOOT_ROOM];
+static platform_once prepared = PLATFORM_ONCE;
 
 static void
 read_boot_id(void)
 {
-    read_line("/proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id));
-    boot_id[strcspn(boot_id, "\n")] = '\0';
+    platform_boot_id(boot_id);
 }
 
-uint64_t
-recording_clock(clockid_t clock)
+static uint64_t
+find_start(void)
 {
-    struct timespec now = {0};
+    platform_process me;
 
-    (void)clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    return platform_find_process(0, &me) < 0 ? 0 : me.start;
 }
 
 void
 recording_owner_fill(recording_owner *owner)
 {
-    (void)pthread_once(&prepared, read_boot_id); /* fails only for a control that was not initialised */
+    platform_call_once(&prepared, read_boot_id);
     memcpy(owner->boot_id, boot_id, sizeof(boot_id));
-    owner->pid = (uint64_t)getpid();
-    owner->start_ticks = read_start_ticks();
-    owner->started_ns = recording_clock(CLOCK_REALTIME);
+    owner->pid = platform_pid();
+    owner->start_ticks = find_start();
+    owner->started_ns = platform_now();
 }
 
-/* The process began between two moments.  Where no tick lies between these, nor close by, that tells what /proc would, which takes
- * 20 us to ask. */
 void
 recording_owner_follow(recording_owner *owner, uint64_t before)
 {
-    enum { TICK = 10000000, CLOSE = 1000000 }; /* ns; Linux shows times in hundredths of a second whatever its own ticks are */
-    const uint64_t now = recording_clock(CLOCK_BOOTTIME);
-    const bool is_known = before > CLOSE && before <= now && (before - CLOSE) / TICK == (now + CLOSE) / TICK;
+    const uint64_t start = owner->start_ticks == 0 ? 0 : platform_start_since(before);
 
-    owner->pid = (uint64_t)getpid();
-    owner->start_ticks = is_known && owner->start_ticks != 0 ? now / TICK : read_start_ticks();
-    owner->started_ns = recording_clock(CLOCK_REALTIME);
+    owner->pid = platform_pid();
+    owner->start_ticks = start != 0 ? start : find_start();
+    owner->started_ns = platform_now();
 }

@@ -212,9 +212,9 @@ take_fork(gathered *g, const record *r)
 
     memcpy(&time, r->payload, sizeof(time)); /* segment_next has seen to its size */
     memcpy(&child, r->payload + sizeof(time), sizeof(child));
-    const uint64_t pid = child & ((1u << FORK_PID_BITS) - 1);
+    const uint64_t pid = child & ((1u << PLATFORM_PID_BITS) - 1);
     return append(g->forks, Py_BuildValue("KKK", (unsigned long long)time, (unsigned long long)pid,
-                                          (unsigned long long)(child >> FORK_PID_BITS)));
+                                          (unsigned long long)(child >> PLATFORM_PID_BITS)));
 }
 
 /* One record: 0, 1 to stop with g->problem, -1 with an exception. */

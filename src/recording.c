@@ -4,21 +4,17 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "crc32.h"
-#include "recording_file.h"
 #include "recording_format.h"
 
 enum {
     WORD = 8,
-    FIRST_WRITTEN = 64 * 1024, /* bytes of segment 0 that are written ahead: see write_zeros in recording_file.c */
+    FIRST_WRITTEN = 64 * 1024, /* bytes of segment 0 that are written ahead: see write_zeros in platform_posix.c */
 };
 
 #define NO_ARC UINT32_MAX /* no id is so large: arcs.h */
@@ -307,8 +303,8 @@ recording_fork(recording *r)
         return -1;
     }
     r->forked = (uint64_t *)(void *)(at + 4);
-    r->forked_ns = recording_clock(CLOCK_BOOTTIME);
-    const uint64_t now = recording_clock(CLOCK_REALTIME);
+    r->forked_ns = platform_uptime();
+    const uint64_t now = platform_now();
     at[0] = head(RECORD_FORK, N_WORDS);
     at[1] = 0;
     memcpy(at + 2, &now, sizeof(now));
@@ -323,8 +319,8 @@ recording_born(recording *r)
     uint64_t nobody = 0;
 
     recording_owner_follow(&r->owner, r->forked_ns);
-    const uint64_t child = r->owner.start_ticks << FORK_PID_BITS | r->owner.pid;
-    return r->forked != NULL && r->owner.pid >> FORK_PID_BITS == 0
+    const uint64_t child = r->owner.start_ticks << PLATFORM_PID_BITS | r->owner.pid;
+    return r->forked != NULL && r->owner.pid >> PLATFORM_PID_BITS == 0
            && atomic_compare_exchange_strong((_Atomic uint64_t *)r->forked, &nobody, child);
 }
 
@@ -334,13 +330,13 @@ count_fork(void)
     atomic_fetch_add_explicit(&forks, 1, memory_order_relaxed);
 }
 
-static pthread_once_t fork_watch = PTHREAD_ONCE_INIT;
+static platform_once fork_watch = PLATFORM_ONCE;
 static int fork_watch_error;
 
 static void
 watch_forks(void)
 {
-    fork_watch_error = pthread_atfork(NULL, NULL, count_fork);
+    fork_watch_error = platform_watch_forks(count_fork);
 }
 
 /* ---- segments ---- */
@@ -404,7 +400,7 @@ create_segment(const recording *r, uint32_t segment, size_t n_bytes, size_t *dir
     errno = ENOENT;
     for (size_t i = 0; map == NULL && r->directories[i] != NULL; i++) {
         put_number(put(put(put(put(r->path, r->directories[i]), "/"), r->name), "."), segment);
-        map = file_create_mapped(r->path, n_bytes, n_ahead);
+        map = platform_map_new(r->path, n_bytes, n_ahead);
         *directory_index = i;
         if (map == NULL && errno == EEXIST) {
             return NULL;
@@ -430,7 +426,7 @@ static void
 unmap(recording *r)
 {
     if (r->map != NULL) {
-        (void)munmap(r->map, r->capacity); /* fails only for what is no mapping */
+        platform_unmap(r->map, r->capacity);
     }
     r->map = NULL;
     r->newest = NULL;
@@ -455,7 +451,7 @@ stop(recording *r, int error)
 static int
 grow(recording *r, size_t n_words)
 {
-    const size_t wanted = (SEGMENT_HEADER + n_words * WORD + FILE_PAGE - 1) / FILE_PAGE * FILE_PAGE;
+    const size_t wanted = (SEGMENT_HEADER + n_words * WORD + PLATFORM_PAGE - 1) / PLATFORM_PAGE * PLATFORM_PAGE;
     size_t n_bytes = 2 * r->capacity < SEGMENT_LARGEST ? 2 * r->capacity : SEGMENT_LARGEST;
     size_t directory_index;
 
@@ -507,7 +503,7 @@ free_owned(recording *r)
 
 /* The hex digits go into a file name: nothing else may. */
 static bool
-is_run_id(const char run_id[static 32])
+is_run_id(const char run_id[32])
 {
     const size_t n = strnlen(run_id, 32);
 
@@ -567,7 +563,7 @@ recording_open(recording *r, const char *const *directories, size_t n_directorie
         return -1;
     }
     crc32_prepare();
-    (void)pthread_once(&fork_watch, watch_forks); /* fails only for a control that was not initialised */
+    platform_call_once(&fork_watch, watch_forks);
     if (fork_watch_error != 0) {
         errno = fork_watch_error;
         return -1;

@@ -1,7 +1,7 @@
 /* recording: the append-only log of one process.
  *
  * A recording is a row of segment files DIR/NAME.0, NAME.1, ... of growing size.  Each is created whole
- * (fallocate: a hole would kill the program with SIGBUS on a full disk), mapped shared, and its descriptor closed at
+ * (a hole would kill the program with SIGBUS on a full disk), mapped shared, and its descriptor closed at
  * once; from then on an append is a few stores and one release-store of the length.  What was appended is in the
  * page cache: it survives any death of the process, and needs no handler, thread or exit hook of ours.
  *
@@ -21,7 +21,7 @@
  * The reader below trusts nothing: bounds, types, sizes, checksums.  HIT, ARC and SWITCH have no checksum of their
  * own: what no writer can have written (an unknown id) is the caller's to refuse.
  *
- * Written by recording.c (with owner.c), read by recording_read.c; both need crc32.c.  No Python.h here.
+ * Written by recording.c (with owner.c, on files of platform.h's), read by recording_read.c; both need crc32.c.  No Python.h here.
  */
 #ifndef COVCORE_RECORDING_H
 #define COVCORE_RECORDING_H
@@ -29,8 +29,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <time.h>
 
+#include "platform.h"
 #include "sha256.h"
 
 #define NO_SLOT UINT32_MAX
@@ -42,7 +42,6 @@ enum {
     SEGMENT_LARGEST = 4 * 1024 * 1024, /* ... up to this, or as long as one record needs */
     SEGMENT_FORKED = 16 * 1024,        /* bytes of segment 0 of a forked child: many do little; the next one has SEGMENT_FIRST */
     RECORDING_NAME_ROOM = 96,
-    FORK_PID_BITS = 24, /* Linux has pids below 2^22 */
 };
 
 /* Records.  CRC: zlib's CRC-32 of the first four bytes (type and n) and the payload, in the argument. */
@@ -62,7 +61,7 @@ typedef enum {
                             for the first time.  Right after HIT: the next n arcs were hit, too.  n grows in place while
                             this is the newest record: code runs on, and mostly hits what follows on what it hit. */
     RECORD_FORK = 10,    /* argument: 0; payload: u64 time (ns since 1970), u64 child.  The process is about to be forked; the child
-                            says that it is there by its pid, in the low FORK_PID_BITS, and its start ticks, in place of a 0. */
+                            says that it is there by its pid, in the low PLATFORM_PID_BITS, and its start ticks, in place of a 0. */
 } record_type;
 
 typedef enum {
@@ -76,9 +75,9 @@ typedef enum {
 /* Who writes: goes into each segment's header. */
 typedef struct {
     char run_id[32];         /* NUL-terminated hex, not empty */
-    char boot_id[40];        /* NUL-terminated */
+    char boot_id[PLATFORM_BOOT_ROOM]; /* NUL-terminated */
     uint64_t pid;
-    uint64_t start_ticks;    /* clock ticks after boot, /proc/PID/stat field 22: (boot, pid, start) names a process */
+    uint64_t start_ticks;    /* platform_process.start: (boot, pid, start) names a process */
     uint64_t started_ns;     /* wall clock, ns since 1970 */
     uint32_t hexversion;     /* PY_VERSION_HEX */
     uint32_t optimize;       /* sys.flags.optimize */
@@ -103,19 +102,16 @@ typedef struct {
     uint32_t next_slot;      /* after these: the slot that would follow */
     uint32_t arc_code;       /* of the last ARC */
     uint64_t *forked;        /* where the next child says that it is there: in the newest FORK of this segment, or NULL */
-    uint64_t forked_ns;      /* when that was written, ns after boot */
+    uint64_t forked_ns;      /* when that was written: platform_uptime() */
     int error;               /* errno that stopped it, 0 while all is well */
 } recording;
 
 /* Fills boot id, pid, start ticks and time of this process; run_id, hexversion and optimize are the caller's.
- * Without /proc the boot id is empty and the start is 0. */
+ * Where nothing tells, the boot id is empty and the start is 0. */
 void recording_owner_fill(recording_owner *owner);
 
-/* The same for a forked child, with its parent's in it, which knows what time it was just before, in ns after boot. */
+/* The same for a forked child, with its parent's in it, which knows what platform_uptime() was just before. */
 void recording_owner_follow(recording_owner *owner, uint64_t before);
-
-/* What a clock that cannot fail says, in ns. */
-uint64_t recording_clock(clockid_t clock);
 
 /* Creates segment 0 in the first of the directories (absolute paths) that takes it.  Returns 0, or -1 with errno
  * of the last one tried (EINVAL: the run id is not hex) and the recording closed.  *directory_index tells which.  Later

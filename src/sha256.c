@@ -1,11 +1,9 @@
 /* SHA-256, and of a source file: see sha256.h. */
 #include "sha256.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "platform.h"
 
 static const uint32_t K[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -174,50 +172,28 @@ update_text(sha256 *h, uint8_t *text, size_t n_bytes, int *after_cr)
     sha256_update(h, text, n_kept);
 }
 
-static int
-hash_descriptor(int fd, uint8_t digest[SHA256_BYTES])
-{
-    uint8_t text[8192]; /* on the stack: a thread's may be as small as 32 KB */
-    struct stat status;
-    sha256 h;
-    int after_cr = 0;
+typedef struct {
+    sha256 hash;
+    int after_cr;
+} text_hash;
 
-    if (fstat(fd, &status) < 0) {
-        return -1;
-    }
-    if (!S_ISREG(status.st_mode)) {
-        errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
-        return -1;
-    }
-    sha256_init(&h);
-    for (;;) {
-        const ssize_t n_read = read(fd, text, sizeof(text));
-        if (n_read == 0) {
-            break;
-        }
-        if (n_read > 0) {
-            update_text(&h, text, (size_t)n_read, &after_cr);
-        }
-        else if (errno != EINTR) {
-            return -1;
-        }
-    }
-    sha256_final(&h, digest);
-    return 0;
+static void
+take_text(void *context, uint8_t *piece, size_t n_bytes)
+{
+    text_hash *h = context;
+
+    update_text(&h->hash, piece, n_bytes, &h->after_cr);
 }
 
 int
 sha256_source_file(const char *path, uint8_t digest[SHA256_BYTES])
 {
-    /* O_NONBLOCK: a FIFO of that name must not make the program wait; O_NOCTTY: nor a terminal become its own. */
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    text_hash h = {.after_cr = 0};
 
-    if (fd < 0) {
+    sha256_init(&h.hash);
+    if (platform_read_file(path, take_text, &h) < 0) {
         return -1;
     }
-    const int result = hash_descriptor(fd, digest);
-    const int error = errno;
-    (void)close(fd); /* nothing was written, so nothing can be lost here */
-    errno = error;
-    return result;
+    sha256_final(&h.hash, digest);
+    return 0;
 }

@@ -1,4 +1,4 @@
-// needs: arcs.c recording.c crc32.c sha256.c owner.c recording_file.c
+// needs: arcs.c recording.c crc32.c sha256.c owner.c platform_posix.c
 /* What the C core costs for each event, in the CPU time of this process.  Prints lines of `name value unit`, each the
  * least of some rounds: what else the machine does only adds.  Recordings are made, and removed, in the current folder. */
 #include <errno.h>

@@ -1,4 +1,4 @@
-// needs: crc32.c owner.c recording.c recording_file.c
+// needs: crc32.c owner.c recording.c platform_posix.c
 /* What the writing of a recording costs in a folder: bench_recording BYTES FOLDER ..
  *
  * Appends records until their segments have that many bytes, ROUNDS times in each folder in turn, and prints for each folder the least

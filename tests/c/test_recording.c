@@ -1,4 +1,4 @@
-// needs: recording_read.c owner.c crc32.c recording_file.c
+// needs: recording_read.c owner.c crc32.c platform_posix.c
 /* Recordings written and read back; disks that fill up; processes that fork or are killed; files that are cut or damaged. */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,6 @@
 #include "check.h"
 #include "crc32.h"
 #include "recording.h"
-#include "recording_file.h"
 #include "recording_format.h"
 #include "temporary.h"
 
@@ -689,8 +688,8 @@ failing_fallocate(int fd, int64_t n_bytes)
 static void
 fail_fallocate(int n_calls, int error)
 {
-    real_fallocate = real_fallocate == NULL ? recording_fallocate : real_fallocate;
-    recording_fallocate = n_calls < 0 ? real_fallocate : failing_fallocate;
+    real_fallocate = real_fallocate == NULL ? platform_allocate : real_fallocate;
+    platform_allocate = n_calls < 0 ? real_fallocate : failing_fallocate;
     calls_to_failure = n_calls;
     failure = error;
     lowest_fd = INT_MAX;
@@ -897,7 +896,7 @@ read_forks(const char *name, uint64_t pids[], size_t room)
             if (r.type == RECORD_FORK) {
                 CHECK(n < room && r.n_payload == 16 && r.argument == 0);
                 memcpy(&pids[n], r.payload + 8, 8);
-                pids[n++] &= (1u << FORK_PID_BITS) - 1;
+                pids[n++] &= (1u << PLATFORM_PID_BITS) - 1;
             }
         }
         free(i.bytes);

@@ -1,3 +1,4 @@
+// needs: platform_posix.c
 /* SHA-256 against the vectors of FIPS 180 and against hashlib, and files against a slow normaliser. */
 #include <errno.h>
 #include <stdbool.h>

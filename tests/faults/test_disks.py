@@ -173,7 +173,7 @@ def test_other_limits(victim: Place, limit: str) -> None:
 CALLS = {
     "open": [errno.ENOSPC, errno.EMFILE, errno.EACCES],
     "fallocate": [errno.ENOSPC, errno.EOPNOTSUPP, errno.EDQUOT],
-    "pwritev": [errno.ENOSPC, errno.EIO],
+    "writev": [errno.ENOSPC, errno.EIO],
     "mmap": [errno.ENOMEM, errno.ENODEV],
     "write": [errno.ENOSPC, errno.EIO],
     "pwrite": [errno.ENOSPC, errno.EIO],

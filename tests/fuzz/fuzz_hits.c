@@ -1,4 +1,4 @@
-// needs: recording_read.c owner.c crc32.c
+// needs: recording_read.c owner.c crc32.c platform_posix.c
 /* Feeds the decoder of hits with records in any order, one byte for what and up to four for its argument, and holds it
  * against a slow and simple one: a bit for each (context, code object, slot). */
 #include <stddef.h>

@@ -1,4 +1,4 @@
-// needs: recording_read.c owner.c crc32.c recording_file.c
+// needs: recording_read.c owner.c crc32.c platform_posix.c
 /* Feeds the reader of recordings with bytes of any kind: as a segment file, as the records of one behind a good header,
  * and as payloads of each type.  Whatever is taken for good must lie within the bytes. */
 #include <stddef.h>
