@@ -30,7 +30,7 @@ def main() -> None:
 
 def run(program: str, loops: int) -> None:
     if program == "sudoku":
-        import sudoku
+        import sudoku  # type: ignore[import-not-found]
 
         sudoku.solve_all(loops)
         return
