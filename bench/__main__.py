@@ -20,6 +20,7 @@ from bench import (
     steady,
     suites,
     table,
+    threads,
 )
 from bench.results import PAIRS, Options, print_rows
 
@@ -32,6 +33,7 @@ PARTS = {
     "report": report.measure,
     "analysis": analysis.measure,
     "steady": steady.measure,
+    "threads": threads.measure,
     "contexts": contexts.measure,
     "suites": suites.measure,
     "older": older.measure,
