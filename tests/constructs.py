@@ -5,6 +5,7 @@ A program is run once, as it stands.  The mark at the end of a line says what be
     (nothing)     a statement that runs          (blank lines and pure comments are no statements)
     #-            a statement that never runs
     #.            no statement: a continuation, a docstring, `else:`
+    #~            an annotation in a class: no statement, but before 3.14 one that runs
     #x            an excluded statement
     ...> 3 !5     then its branches: to line 3, taken; to line 5, never taken; "exit" is the way out of the code,
                   written as minus the first line of that code where there are two of them
@@ -16,7 +17,7 @@ import re
 import sys
 from typing import NamedTuple
 
-_MARK = re.compile(r"(?:^#(?P<line>\d+) |#)(?P<kind>[-.x]?)(?:> (?P<branches>[- !\w]+))?$")
+_MARK = re.compile(r"(?:^#(?P<line>\d+) |#)(?P<kind>[-.x~]?)(?:> (?P<branches>[- !\w]+))?$")
 
 
 class Expected(NamedTuple):
@@ -42,7 +43,7 @@ def expected(program: str) -> Expected:
 
     found = Expected([], [], [], {})
     for line, (kind, branches) in sorted(marks.items()):
-        if kind in ("", "-"):
+        if kind in ("", "-") or (kind == "~" and sys.version_info < (3, 14)):
             found.statements.append(line)
         if kind == "-":
             found.missing.append(line)
@@ -1017,7 +1018,7 @@ def f[T: (int, str)](x: T) -> T:
         return x
 class A[T]: pass  #> 6 exit
 class B[T]:
-    x: T  #.
+    x: T  #~
     y: int = 1
     def g[S](self, s: S): return s  #> -6 !-9
 f(1)
@@ -1032,7 +1033,7 @@ def f(a: int, b: "str" = "",
     z: int  #.
     return a
 class A:
-    x: int  #.
+    x: int  #~
     if y:  #> 12 !13
         z: int
     w: str = ""
@@ -1171,20 +1172,20 @@ asyncio.run(f(1))
 import dataclasses
 @dataclasses.dataclass
 class A:
-    x: int  #.
+    x: int  #~
     def f(self): return 1  #> !-5 -2
 class B:
     x: int = 1
     for i in (0,):  #> exit 9
         pass
 class C[T]:
-    x: T  #.
+    x: T  #~
     if B:  #> !exit 13
         y = 1
 @dataclasses.dataclass(
     order=True)  #.
 class D:
-    x: int  #.
+    x: int  #~
     match 1:
         case 1:  #> !exit 20
             z = 1

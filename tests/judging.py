@@ -24,6 +24,10 @@ type Key = tuple[int, int, int, int, str]  # line, column, end line, end column;
 type Verdict = dict[Key, list[bool]]  # an operand -> whether it was ever true (entered), ever false (finished)
 
 
+# Whether in `(a and b) or c` all ways through `a and b` meet before its value is tested.
+VALUES_MEET = sys.version_info < (3, 14)
+
+
 class Use(Enum):
     """What the value of an expression is for."""
 
@@ -56,6 +60,8 @@ class Rewriter:
 
     def rewrite(self, node: Any, use: Use) -> Any:
         match node:
+            case ast.BoolOp() if use is Use.TESTED and VALUES_MEET:
+                return self.note(node, use)
             case ast.BoolOp():
                 *others, last = node.values
                 other_use = Use.JUMP if use is Use.JUMP else Use.TESTED

@@ -721,13 +721,18 @@ def test_exporting_over_other_things(place: Place) -> None:
 # ---- other Pythons
 
 
-def other_python() -> str:
-    """The other of the two Pythons that the project is developed with."""
-    other = "3.15" if sys.version_info < (3, 15) else "3.14"
-    path = ROOT / ".venv" / other / "bin" / "python"
-    if not path.exists():
-        pytest.skip(f"no Python {other} here")
-    return str(path)
+MINOR = sys.version_info.minor
+# Of the Pythons that the project is developed with, the one whose bytecode is the least like that of this one.
+OTHERS = sorted({12, 13, 14, 15} - {MINOR}, key=lambda other: -abs(other - MINOR))
+
+
+def other_python() -> tuple[int, str]:
+    """Another Python that covcore is built for here: its minor version, its path."""
+    for other in OTHERS:
+        folder = ROOT / ".venv" / f"3.{other}"
+        if (folder / ".built").exists():
+            return other, str(folder / "bin" / "python")
+    pytest.skip("covcore is not built for another Python here")
 
 
 PROGRAM = """\
@@ -780,11 +785,12 @@ def test_shards_of_two_pythons_and_of_optimized_code_add_up(place: Place) -> Non
     place.write("prog.py", PROGRAM)
     place.data.parent.mkdir()
     data = place.data.parent
+    minor, other = other_python()
     runs: Iterable[tuple[str, list[str], str]] = [
         (sys.executable, [], "(1, 1)"),
-        (other_python(), [], "([0, 3], 0)"),
+        (other, [], "([0, 3], 0)"),
         (sys.executable, ["-O"], "([], 'a')"),
-        (other_python(), ["-O"], "([2], 0)"),
+        (other, ["-O"], "([2], 0)"),
     ]
     ran: dict[str, set[object]] = {"lines": set(), "branches": set()}
     everything: dict[str, set[object]] = {"lines": set(), "branches": set()}
@@ -806,8 +812,47 @@ def test_shards_of_two_pythons_and_of_optimized_code_add_up(place: Place) -> Non
     assert combined_all == everything
     with Database.open(str(place.data)) as database:
         assert {(one.tag, one.optimize) for one in database.processes()} == {
-            (f"cpython-3{minor}", level) for minor in (14, 15) for level in (0, 1)
+            (f"cpython-3{it}", level) for it in (MINOR, minor) for level in (0, 1)
         }
+
+
+CONDITIONS = """\
+import sys
+
+
+def decide(a, b, c):
+    x = [i for i in a if i and b]
+    if a and (b or c):
+        x = [1]
+    return [j for j in x] if b else not (a and b) or c
+
+
+decide(*eval(sys.argv[1]))
+"""
+
+
+def test_outcomes_that_several_pythons_saw_add_up(place: Place) -> None:
+    """Their compilers give the sites of operands different places."""
+    place.write("prog.py", CONDITIONS)
+    place.data.parent.mkdir()
+    data = place.data.parent
+    arguments = ["([0], 0, 1)", "([1], 1, 0)", "([1], 0, 0)", "([], 0, 1)"]
+
+    def never_seen(runs: Iterable[tuple[str, str]]) -> list[str]:
+        for number, (python, argument) in enumerate(runs):
+            run = place.run(
+                python, "-m", "covcore", "run", f"--data={data}/{number}", "prog.py", argument, PYTHONPATH=str(ROOT)
+            )
+            assert run.status == 0, run.stderr
+        assert place.covcore("combine", *(data / str(number) for number in range(len(arguments)))).status == 0
+        report = place.covcore("report", "--conditions").stdout
+        return [line for line in report.splitlines() if "was never" in line or "outcomes" in line]
+
+    alone = never_seen((sys.executable, argument) for argument in arguments)
+    _, other = other_python()
+    assert never_seen(zip([sys.executable, other] * 2, arguments, strict=True)) == alone
+    assert never_seen(zip([other, sys.executable] * 2, arguments, strict=True)) == alone
+    assert alone[-1].startswith("Conditions: ")
 
 
 # ---- in words

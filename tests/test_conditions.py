@@ -20,6 +20,7 @@ from conftest import SANITIZER, Place
 from constructs import PROGRAMS as CONSTRUCTS
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from instructions import HAS_EVENT_PER_ARM
 from judging import Key, Verdict
 from programs import PROGRAMS as TRACED
 
@@ -446,6 +447,11 @@ while 1 and a: a = 0
 """,
 }
 
+if sys.version_info < (3, 14):  # no t-strings
+    BODIES["strings"] = BODIES["strings"].replace(' t"', ' f"')
+if sys.version_info < (3, 13):  # no defaults of type parameters
+    BODIES["definitions"] = BODIES["definitions"].replace("generic[T = a or b]", "generic[T]")
+
 SUPPORT = """
 def f2(*args, **kwargs): return args[0] if args else None
 def f3(function): return None
@@ -696,8 +702,9 @@ def test_lines_that_do_not_count_have_none() -> None:
 def test_what_no_event_tells_of_is_not_missing() -> None:
     result = analyse("async def f():\n    return [x async for x in y if x]\n", [], Rules())
     loop, test = result.conditions
-    assert (loop.missing, test.missing) == (["finished"], ["true", "false"])
-    assert (result.figures.conditions, result.figures.missing_conditions) == (3, 3)
+    told = ["finished"] if HAS_EVENT_PER_ARM else ["entered", "finished"]  # before 3.14 it is known without an event
+    assert (loop.missing, test.missing) == (told, ["true", "false"])
+    assert result.figures.conditions == result.figures.missing_conditions == len(told) + 2
 
 
 def test_they_never_enter_the_percentage() -> None:
@@ -711,7 +718,7 @@ def test_they_never_enter_the_percentage() -> None:
 
 def test_thousands_of_levels() -> None:
     """Nothing is said of what is too deep, and the rest is as it should be."""
-    deep = "+".join(["a"] * 3000)
+    deep = "+".join(["a"] * (3000 if sys.version_info >= (3, 13) else 1000))  # of more, 3.12 makes no tree
     assert conditions_of(f"x = b and ({deep})\nif c: pass\n")[-1] == (2, 3, "c", "test")
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from covcore.analysis import branches
 from covcore.analysis.branches import Branch
-from covcore.analysis.codes import Code, is_counted
+from covcore.analysis.codes import Code, is_counted, minor_of
 from covcore.analysis.outline import Outline
 from covcore.store.database import CodeHits
 from covcore.store.shapes import flags, n_slots
@@ -62,7 +62,7 @@ def _with_tests(one: CodeHits, number_of: dict[int, int]) -> Code:
             for slot, flag in zip(range(len(tests)), flags(bits), strict=False):
                 if flag == "1":
                     tests[slot] |= members
-    return Code(one.qualname, one.first_line, one.shape, tests)
+    return Code(one.qualname, one.first_line, one.shape, tests, minor_of(one.tag))
 
 
 def _lines(codes: Iterable[Code], first: Sequence[int]) -> dict[int, int]:

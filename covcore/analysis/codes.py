@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import compress
@@ -23,6 +24,7 @@ class Code(NamedTuple):
     first_line: int
     shape: Shape  # lines, sites, blocks: see src/sites.h
     hits: Sequence[int]  # by slot: 0, or 1 or whatever else it was hit by (bit sets of tests); empty: it never ran
+    minor: int = sys.version_info.minor  # of the version of CPython that compiled it: 14 for 3.14
 
     @property
     def name(self) -> str:
@@ -50,7 +52,13 @@ def is_counted(qualname: str) -> bool:
     return qualname.rpartition(".")[2] != "__annotate__"
 
 
-def recorded(qualname: str, first_line: int, shape: Shape, bits: bytes) -> Code:
+def minor_of(tag: str) -> int:
+    """The minor version in the tag of an interpreter, such as "cpython-314"; that of this one, if there is none."""
+    digits = tag.removeprefix("cpython-3")[:2]
+    return int(digits) if digits.isascii() and digits.isdigit() else sys.version_info.minor
+
+
+def recorded(qualname: str, first_line: int, shape: Shape, bits: bytes, minor: int = sys.version_info.minor) -> Code:
     """A code object from the database.
 
     Args:
@@ -58,8 +66,9 @@ def recorded(qualname: str, first_line: int, shape: Shape, bits: bytes) -> Code:
         first_line: its co_firstlineno.
         shape: its shape, decoded.
         bits: bitmap over its slots; slot 0 is bit 0x80 of byte 0.
+        minor: of the version of CPython that compiled it.
     """
-    return Code(qualname, first_line, shape, [flag == "1" for flag in flags(bits)])
+    return Code(qualname, first_line, shape, [flag == "1" for flag in flags(bits)], minor)
 
 
 def whole(source: str | ast.Module, ran: Sequence[Code], optimize: int = -1) -> list[Code]:

@@ -12,6 +12,7 @@ They are a total of their own beside statements and branches, and never enter th
 """
 
 import ast
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
@@ -26,6 +27,7 @@ from covcore.analysis.operands import ASYNC_LOOPS, LOOPS, TESTS, WHOLE_LOOPS, Op
 IF_FALSE, IF_TRUE, IF_NONE, IF_NOT_NONE = range(4)  # kinds of sites: src/sites.h
 # By kind; an `async for` statement is a branch alone.
 FAMILIES = [TESTS, TESTS, TESTS, TESTS, LOOPS, -1, ASYNC_LOOPS, WHOLE_LOOPS]
+FAMILIES_BEFORE_3_14 = [WHOLE_LOOPS if family == ASYNC_LOOPS else family for family in FAMILIES]
 RAISE = 3  # how a block ends: src/sites.h
 LONGEST_TEXT = 60  # characters
 
@@ -120,8 +122,20 @@ def seen(codes: Sequence[Code], tree: ast.Module, text: str) -> dict[Identity, t
 
 def _operands(codes: Sequence[Code], tree: ast.Module) -> Operands:
     """The operands of a text, and of their hits what the sites of code objects say."""
-    sites = _Sites(codes)
-    operands = Operands(tree, sites.lines())
+    lines = sorted({site[6] for code in codes for site in code.shape[1]})
+    minors = sorted({code.minor for code in codes}) or [sys.version_info.minor]
+    first, *others = (
+        _operands_of([code for code in codes if code.minor == minor], tree, lines, minor) for minor in minors
+    )
+    for other in others:
+        first.add(other)
+    return first
+
+
+def _operands_of(codes: Sequence[Code], tree: ast.Module, lines: Sequence[int], minor: int) -> Operands:
+    """The same of code objects that one version has compiled."""
+    sites = _Sites(codes, FAMILIES if minor >= 14 else FAMILIES_BEFORE_3_14)
+    operands = Operands(tree, lines, minor)
     for place, expected in operands.at.items():
         for actual in sites.at(place, place in operands.managers):
             _join(expected, actual)
@@ -130,27 +144,21 @@ def _operands(codes: Sequence[Code], tree: ast.Module) -> Operands:
 
 def _with_site(operands: Operands) -> Iterator[tuple[int, Operand]]:
     """Those operands of which something can be said, each after its family."""
-    told = set()
     for place, expected in operands.at.items():
         for operand in expected:
-            if operand.found and not operand.may_fold and id(operand) not in told:  # a loop has two places
-                told.add(id(operand))
+            if operand.found and not operand.may_fold:
                 yield place[-1], operand
 
 
 class _Sites:
     """The sites of all code objects, by place."""
 
-    def __init__(self, codes: Sequence[Code]) -> None:
+    def __init__(self, codes: Sequence[Code], families: Sequence[int]) -> None:
         self._codes = codes
         self._at: defaultdict[Place, list[tuple[int, int]]] = defaultdict(list)  # numbers of code and site
         for number, code in enumerate(codes):
             for site, (*_, kind, line, end_line, column, end_column) in enumerate(code.shape[1]):
-                self._at[line, column, end_line, end_column, FAMILIES[kind]].append((number, site))
-
-    def lines(self) -> list[int]:
-        """Where they are, ascending."""
-        return sorted({place[0] for place in self._at})
+                self._at[line, column, end_line, end_column, families[kind]].append((number, site))
 
     def at(self, place: Place, managed: bool) -> Iterator[list[tuple[int, bool, bool]]]:
         """The sites at a place: for each code object their kinds and whether the arms were hit.

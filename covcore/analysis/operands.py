@@ -9,6 +9,9 @@ gives it the position of an expression.  Of which one, depends on what the expre
     [x for x in y if c]         the site of c is where it jumps from on to the next item: at the element, x
 
 So sites are told apart by position, and by order where several share one.  Constants leave no site.
+
+Before 3.14 all ways through `a and b` meet before its value is tested, in `(a and b) or c`: what has a site then is the whole of
+it, not b.  In 3.12 the site of c is at c in a comprehension too, and that of its loop at the whole comprehension.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
-TESTS, LOOPS, ASYNC_LOOPS, WHOLE_LOOPS = range(4)  # families of sites that may have the same position
+# Families of sites that may have the same position.  No event tells of the "next item" of ASYNC_LOOPS.
+TESTS, LOOPS, ASYNC_LOOPS, WHOLE_LOOPS = range(4)
 
 type Place = tuple[int, int, int, int, int]  # line, column, end line, end column, family
 type Arms = tuple[tuple[Operand, bool], ...]  # an operand was true, or false, by its own site
@@ -63,6 +67,14 @@ class Operand:
             false |= operand.hits[not truth]
         return (false, true) if self.inverted else (true, false)
 
+    def add(self, other: Operand) -> None:
+        """Take in what is known of the same operand where another version has compiled it."""
+        hits = other.outcomes()
+        true, false = reversed(hits) if self.inverted else hits
+        self.hits[0] |= true
+        self.hits[1] |= false
+        self.found |= other.found
+
 
 class Value(NamedTuple):
     """How it shows what the value of an expression is.
@@ -102,18 +114,32 @@ class Operands:
         managers: places at which the exits of with statements have sites, too.
     """
 
-    def __init__(self, tree: ast.Module, lines: Sequence[int]) -> None:
+    def __init__(self, tree: ast.Module, lines: Sequence[int], minor: int) -> None:
         """Args:
         tree: the text, parsed.
         lines: those on which sites are, ascending; statements without any are passed over.
+        minor: of the version of CPython whose compiler made the sites, 14 for 3.14.
         """
         self.at: dict[Place, list[Operand]] = {}
         self.decisions: list[ast.expr] = []
         self.leaves: dict[tuple[int, int], Operand] = {}
         self.managers: set[Place] = set()
         self._lines = lines
+        self._values_meet = minor < 14
+        self._tests_stand_at_themselves = self._loops_are_whole = minor < 13
+        self._async_loops = ASYNC_LOOPS if minor >= 14 else WHOLE_LOOPS
         self._new: list[tuple[Place, Operand]] = []  # of the statement that is being looked at
         self._body(tree.body)
+
+    def add(self, other: Operands) -> None:
+        """Take in what is known where another version has compiled the same tree, with the same lines."""
+        mine = {(id(operand.node), operand.link): operand for operands in self.at.values() for operand in operands}
+        for place, operands in other.at.items():
+            for operand in operands:
+                if known := mine.get((id(operand.node), operand.link)):
+                    known.add(operand)
+                else:
+                    self.at.setdefault(place, []).append(operand)
 
     # ---- statements
 
@@ -236,6 +262,8 @@ class Operands:
 
     def _boolean_value(self, node: ast.BoolOp, following: Following | None) -> Value:
         """Each operand but the last is tested, and may decide the value of the whole."""
+        if self._values_meet:
+            following = None
         decides = isinstance(node.op, ast.Or)
         test = Following(decides, _place(node), following)
         place, behind = test.place, following
@@ -250,7 +278,8 @@ class Operands:
                 arms += (*(value.true if decides else value.false), (operand, decides))
         last = self._value(node.values[-1], following) or Value((), (), node.values[-1], False, (), ())
         true, false = (arms, ()) if decides else ((), arms)
-        return Value(true + last.true, false + last.false, *last[2:])
+        tested = (node, False, (), ()) if self._values_meet else last[2:]
+        return Value(true + last.true, false + last.false, *tested)
 
     def _comprehension(
         self,
@@ -265,13 +294,15 @@ class Operands:
             self._values(part.iter)
             loop = Operand(part.iter, "loop")
             if part.is_async:
-                self._add((*_place(node)[:4], ASYNC_LOOPS), loop)
+                self._add((*_place(node)[:4], self._async_loops), loop)
+            elif self._loops_are_whole:
+                self._add((*_place(node)[:4], WHOLE_LOOPS), loop)
             else:
                 self._add((*_place(part.iter)[:4], LOOPS), loop)
-                self._add((*_place(node)[:4], WHOLE_LOOPS), loop)  # in 3.12
             self._values(part.target)
+            exit = last if part is node.generators[-1] else first
             for test in part.ifs:
-                self._decision(test, last if part is node.generators[-1] else first)
+                self._decision(test, None if self._tests_stand_at_themselves else exit)
         self._values(element, value)
 
     # ---- expressions that are tested, to jump

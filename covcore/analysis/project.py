@@ -94,7 +94,7 @@ def take_up(file: SourceFile, rules: Rules, optimize: int, roots: Roots | None =
 
 def job_of(path: str, text: Source, ran: Sequence[Code], rules: Rules, optimize: int) -> Job:
     """The job of analysing a text; see Job."""
-    facts = [(code.qualname, code.first_line, code.encoded, code.bits) for code in ran]
+    facts = [(code.qualname, code.first_line, code.tag, code.encoded, code.bits) for code in ran]
     key = hashlib.sha256(repr((text.hash, optimize, facts)).encode("utf-8", "surrogatepass")).hexdigest()
     return Job(path, text.text, ran, rules, optimize, key)
 
@@ -128,7 +128,10 @@ def analyse_jobs(jobs: Iterable[Job], cache: Cache, n_workers: int | None = None
 
 def analyse_job(job: Job) -> bytes:
     """The result for a file as `encode` makes it; if there is none, a JSON list of its mark and its problem."""
-    ran = [codes.recorded(code.qualname, code.first_line, code.shape, code.bits) for code in job.codes]
+    ran = [
+        codes.recorded(code.qualname, code.first_line, code.shape, code.bits, codes.minor_of(code.tag))
+        for code in job.codes
+    ]
     try:
         return encode(analyse(job.text, ran, job.rules, job.optimize))
     except UnusableSource as error:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from covcore.analysis import branches, conditions, exclusions
 from covcore.analysis.branches import Branch
-from covcore.analysis.codes import Code, is_counted
+from covcore.analysis.codes import Code, is_counted, minor_of
 from covcore.analysis.exclusions import Rules
 from covcore.analysis.file import FileResult
 from covcore.analysis.outline import Outline
@@ -129,7 +129,7 @@ class _Sets:
         self.codes = []
         for one in hits:
             names = [self._named(who) for who in self._by_slot(one, numbers)]
-            code = Code(one.qualname, one.first_line, one.shape, names)
+            code = Code(one.qualname, one.first_line, one.shape, names, minor_of(one.tag))
             if code.fits(n_lines):
                 self.codes.append(code)
 

@@ -106,15 +106,16 @@ class CodeHits:
     """What was hit of a code object, and under which contexts.
 
     Attributes:
-        qualname, first_line, shape: as Code has them.
+        qualname, first_line, tag, shape: as Code has them.
         patterns: bitmaps of slots, each with the ids of the contexts under which just these were hit.
     """
 
-    __slots__ = ("first_line", "patterns", "qualname", "shape")
+    __slots__ = ("first_line", "patterns", "qualname", "shape", "tag")
 
-    def __init__(self, qualname: str, first_line: int, shape: Shape) -> None:
+    def __init__(self, qualname: str, first_line: int, tag: str, shape: Shape) -> None:
         self.qualname = qualname
         self.first_line = first_line
+        self.tag = tag
         self.shape = shape
         self.patterns: list[tuple[bytes, list[int]]] = []
 
@@ -261,10 +262,10 @@ class Database:
             if file is None:
                 return b"", []
             codes = {
-                id: CodeHits(qualname, first_line, decode_shape(encoded))
-                for id, qualname, first_line, encoded in self._rows(
-                    "SELECT id, qualname, first_line, shape FROM code WHERE file = ?",
-                    *(int, str, int, bytes),
+                id: CodeHits(qualname, first_line, tag, decode_shape(encoded))
+                for id, qualname, first_line, tag, encoded in self._rows(
+                    "SELECT id, qualname, first_line, tag, shape FROM code WHERE file = ?",
+                    *(int, str, int, str, bytes),
                     parameters=file[:1],
                 )
             }
