@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from types import CodeType
+from typing import Protocol
 
 def note(path: str, words: tuple[str | bytes | int, ...], /) -> None:
     """Append a note to another process's notes, if they are there; what fails is let be."""
@@ -13,12 +14,21 @@ def in_forked_child() -> None:
     """Where a tracer follows forks: go on in a recording of the child's own, and have C's environment name that one, where it named
     the parent's.  What fails is in `error`."""
 
+class Templates(Protocol):
+    """The module covcore.measure.templates."""
+
+    def name_of(self, code: CodeType, namespace: dict[str, object], /) -> str: ...
+    def codes_of(self, code: CodeType, namespace: dict[str, object], /) -> list[CodeType]: ...
+
 class Tracer:
     """Records the lines and arcs of this interpreter's code objects.  At most one is started at a time."""
 
-    def __init__(self, decide: Callable[[str], str | None], *, spare: bool = True) -> None:
+    def __init__(
+        self, decide: Callable[[str], str | None], *, spare: bool = True, templates: Templates | None = None
+    ) -> None:
         """decide: called once per co_filename; gives the absolute path to measure it under, or None to leave it alone.
         spare: leave code armed that a context runs seldom, which is cheaper than arming it again; False is for tests.
+        templates: what knows code of templates: decide() is given their names, not the co_filename.
         """
 
     def start(self, directories: Sequence[str], run_id: str, settings: bytes = b"") -> int:

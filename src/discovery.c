@@ -29,15 +29,46 @@ is_programs_exception(void)
     return beyond;
 }
 
-/* The file that a co_filename is measured under, in *file; NULL there: it is not measured.  0, or -1 with an exception. */
+/* Whether code that starts with these globals may have been made from a template: they have a mark, or will get it from this code. */
+static bool
+is_marked(const Tracer *self, PyCodeObject *code, PyObject *globals)
+{
+    const Py_ssize_t n_names = code->co_flags & CO_NEWLOCALS ? 0 : PyTuple_GET_SIZE(code->co_names);
+    for (int mark = 0; mark < N_MARKS; mark++) {
+        int found = PyDict_Contains(globals, self->marks[mark]);
+        if (found < 0) {
+            PyErr_Clear();  // a key of the program's that can't be compared
+        }
+        for (Py_ssize_t i = 0; found <= 0 && i < n_names; i++) {
+            found = PyTuple_GET_ITEM(code->co_names, i) == self->marks[mark];
+        }
+        if (found > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a code object is decided on by: its co_filename, or what covcore.measure.templates gives for code of a template ("": it is not
+ * measured).  globals: those it starts with; NULL: it does not start.  A new reference, or NULL with an exception. */
+static PyObject *
+name_of(const Tracer *self, PyCodeObject *code, PyObject *globals)
+{
+    if (self->templates == Py_None || globals == NULL || !is_marked(self, code, globals)) {
+        return Py_NewRef(code->co_filename);
+    }
+    return PyObject_CallMethod(self->templates, "name_of", "OO", code, globals);
+}
+
+/* The file that code of this name is measured under, in *file; NULL there: it is not measured.  0, or -1 with an exception. */
 static int
-decide_file(Tracer *self, PyObject *filename, file_state **file)
+decide_file(Tracer *self, PyObject *name, file_state **file)
 {
     *file = NULL;
-    if (PyUnicode_GET_LENGTH(filename) != 0 && PyUnicode_READ_CHAR(filename, 0) == '<') {
+    if (PyUnicode_GET_LENGTH(name) == 0 || PyUnicode_READ_CHAR(name, 0) == '<') {
         return 0;  // <string>, <frozen os>, or one of the thousands of names that attrs makes up
     }
-    PyObject *known = PyDict_GetItemWithError(self->decisions, filename);  // borrowed
+    PyObject *known = PyDict_GetItemWithError(self->decisions, name);  // borrowed
     if (known != NULL) {
         *file = known == Py_None ? NULL : PyLong_AsVoidPtr(known);
         return 0;
@@ -45,7 +76,7 @@ decide_file(Tracer *self, PyObject *filename, file_state **file)
     if (PyErr_Occurred()) {
         return -1;
     }
-    PyObject *path = PyObject_CallOneArg(self->decide, filename);
+    PyObject *path = PyObject_CallOneArg(self->decide, name);
     if (path == NULL) {
         return -1;
     }
@@ -55,30 +86,59 @@ decide_file(Tracer *self, PyObject *filename, file_state **file)
     }
     Py_DECREF(path);
     PyObject *value = *file == NULL ? Py_NewRef(Py_None) : PyLong_FromVoidPtr(*file);
-    int failed = value == NULL || PyDict_SetItem(self->decisions, filename, value) < 0;
+    int failed = value == NULL || PyDict_SetItem(self->decisions, name, value) < 0;
     Py_XDECREF(value);
     return failed ? -1 : 0;
 }
 
-/* Decides on a code object that is met for the first time, or awaited, and arms it.  0, or -1 with an exception. */
+static int discover(Tracer *self, PyCodeObject *code, PyObject *globals);
+
+/* Decides on all code of a template, of which some has just been met, and records it: what never runs is told from the text of
+ * a Python file, but not from a template's.  0, or -1 with an exception. */
 static int
-discover(Tracer *self, PyCodeObject *code)
+discover_template(Tracer *self, PyCodeObject *code, PyObject *globals)
+{
+    PyObject *codes = PyObject_CallMethod(self->templates, "codes_of", "OO", code, globals);
+    int failed = codes == NULL;
+    for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(codes); i++) {
+        PyObject *one = PyList_GET_ITEM(codes, i);
+        failed = discover(self, (PyCodeObject *)one, globals) < 0;
+        code_state *state = failed ? NULL : registry_find(self->registry, one);
+        if (state != NULL && state->file != NULL && keeping_code(self, state) < 0) {
+            tracer_fail(self);
+            break;
+        }
+    }
+    Py_XDECREF(codes);
+    return failed ? -1 : 0;
+}
+
+/* Decides on a code object that is met for the first time, or awaited, and arms it.  globals: as name_of has them.  0, or -1 with an
+ * exception. */
+static int
+discover(Tracer *self, PyCodeObject *code, PyObject *globals)
 {
     file_state *file = NULL;
     code_state *state = registry_find(self->registry, (PyObject *)code);
     if (state != NULL && !state->is_awaiting) {
         return 0;
     }
-    if (decide_file(self, code->co_filename, &file) < 0) {
+    PyObject *name = name_of(self, code, globals);
+    const Py_ssize_t n_decided = PyDict_GET_SIZE(self->decisions);
+    if (name == NULL || decide_file(self, name, &file) < 0) {
+        Py_XDECREF(name);
         return -1;
     }
+    const bool is_first = PyDict_GET_SIZE(self->decisions) > n_decided;
     state = registry_find(self->registry, (PyObject *)code);
-    if (state != NULL && !state->is_awaiting) {
-        return 0;  // decide() let another thread run, which met it too
+    if ((state != NULL && !state->is_awaiting)  // decide() let another thread run, which met it too
+        || (state == NULL && (state = registry_add(self->registry, code)) == NULL)) {
+        Py_DECREF(name);
+        return state == NULL ? -1 : 0;
     }
-    if (state == NULL && (state = registry_add(self->registry, code)) == NULL) {
-        return -1;
-    }
+    const bool is_template = name != code->co_filename;
+    Py_XSETREF(state->name, is_template ? Py_NewRef(name) : NULL);
+    Py_DECREF(name);
     state->is_awaiting = false;
     state->file = file;
     if (file != NULL && tracer_arm(self, state, self->full_mask) < 0) {
@@ -86,6 +146,9 @@ discover(Tracer *self, PyCodeObject *code)
     }
     PyObject *told = self->meet == Py_None ? Py_NewRef(Py_None) : PyObject_CallOneArg(self->meet, (PyObject *)code);
     Py_XDECREF(told);
+    if (told != NULL && is_template && is_first && file != NULL) {
+        return discover_template(self, code, globals);
+    }
     return told == NULL ? -1 : 0;
 }
 
@@ -95,7 +158,7 @@ tracer_discover_starting(Tracer *self, PyObject *code)
     if (!PyCode_Check(code) || self->failed || !self->started) {
         return Py_NewRef(self->monitoring.disable);
     }
-    if (discover(self, (PyCodeObject *)code) == 0) {
+    if (discover(self, (PyCodeObject *)code, PyEval_GetGlobals()) == 0) {
         code_state *state = registry_find(self->registry, code);
         bool needed = self->discovery == self->measuring && state != NULL && state->file != NULL;
         return Py_NewRef(needed ? Py_None : self->monitoring.disable);
@@ -131,7 +194,7 @@ tracer_discover_registered(Tracer *self)
         state->serial = 0;  // which no context has
         state->file = NULL;
         state->is_awaiting = false;
-        failed = decide_file(self, state->code->co_filename, &state->file) < 0
+        failed = decide_file(self, state->name == NULL ? state->code->co_filename : state->name, &state->file) < 0
                  || (state->file != NULL ? tracer_rearm(self, state) : 0) < 0;
         node = node->next;
     }
@@ -145,7 +208,7 @@ tracer_discover_running(Tracer *self)
     PyObject *codes = running_code();
     int failed = codes == NULL;
     for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(codes); i++) {
-        failed = discover(self, (PyCodeObject *)PyList_GET_ITEM(codes, i)) < 0;
+        failed = discover(self, (PyCodeObject *)PyList_GET_ITEM(codes, i), NULL) < 0;
     }
     Py_XDECREF(codes);
     return failed ? -1 : 0;

@@ -231,10 +231,11 @@ Tracer_get_error(PyObject *op, void *Py_UNUSED(closure))
 static PyObject *
 Tracer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"decide", "spare", NULL};
-    PyObject *decide;
+    static char *names[] = {"decide", "spare", "templates", NULL};
+    static const char *const marks[N_MARKS] = {"debug_info", "_template_filename"};  // Jinja2's, Mako's
+    PyObject *decide, *templates = Py_None;
     int spare = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$p:Tracer", names, &decide, &spare)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$pO:Tracer", names, &decide, &spare, &templates)) {
         return NULL;
     }
     module_state *module = PyType_GetModuleState(type);
@@ -247,11 +248,17 @@ Tracer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->has_spare = spare;
     arcs_init(&self->arcs, NULL);
     self->decide = Py_NewRef(decide);
+    self->templates = Py_NewRef(templates);
+    bool complete = true;
+    for (int i = 0; i < N_MARKS; i++) {
+        self->marks[i] = PyUnicode_InternFromString(marks[i]);
+        complete = complete && self->marks[i] != NULL;
+    }
     self->meet = Py_NewRef(Py_None);
     self->decisions = PyDict_New();
     self->contexts = PyDict_New();
     self->context = Py_BuildValue("(sss)", "", "", "");
-    if (self->decisions == NULL || self->contexts == NULL || self->context == NULL
+    if (!complete || self->decisions == NULL || self->contexts == NULL || self->context == NULL
         || monitoring_init(&self->monitoring) < 0) {
         Py_DECREF(self);
         return NULL;
@@ -265,6 +272,7 @@ Tracer_traverse(PyObject *op, visitproc visit, void *arg)
     Tracer *self = (Tracer *)op;
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(self->decide);
+    Py_VISIT(self->templates);
     Py_VISIT(self->meet);
     Py_VISIT(self->decisions);
     Py_VISIT(self->callbacks);
@@ -277,6 +285,7 @@ Tracer_clear(PyObject *op)
     Tracer *self = (Tracer *)op;
     self->started = false;
     Py_CLEAR(self->decide);
+    Py_CLEAR(self->templates);
     Py_CLEAR(self->meet);
     Py_CLEAR(self->callbacks);
     return 0;
@@ -292,6 +301,9 @@ Tracer_dealloc(PyObject *op)
     children_unwatch(self);
     (void)Tracer_clear(op);
     monitoring_clear(&self->monitoring);
+    for (int i = 0; i < N_MARKS; i++) {
+        Py_CLEAR(self->marks[i]);
+    }
     Py_CLEAR(self->decisions);
     Py_CLEAR(self->contexts);
     Py_CLEAR(self->context);

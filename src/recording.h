@@ -47,7 +47,8 @@ enum {
 /* Records.  CRC: zlib's CRC-32 of the first four bytes (type and n) and the payload, in the argument. */
 typedef enum {
     RECORD_RUN = 1,      /* CRC; payload: u32 n, then n bytes: key NUL value NUL ... (UTF-8) */
-    RECORD_FILE = 2,     /* CRC; payload: 32 bytes source hash (zeros: unreadable), u32 n, n bytes of path */
+    RECORD_FILE = 2,     /* CRC; payload: 32 bytes source hash (zeros: unreadable), u32 n, n bytes of path; of a template
+                            NUL, engine, NUL and map of lines too (covcore/measure/templates.py) */
     RECORD_CODE = 3,     /* CRC; payload: u32 file id, i32 first line, u32 co_flags, u32 n, u32 m, n bytes of qualified
                             name (UTF-8), m bytes of encoded shape (sites.h) */
     RECORD_CONTEXT = 4,  /* CRC; payload: u32 n, u32 m, u32 k, then static label, test id, phase (UTF-8).  What follows

@@ -57,6 +57,7 @@ state_free(void *extra)
     }
     list_remove(&state->all);
     list_remove(&state->touched);
+    Py_XDECREF(state->name);
     shape_free(&state->shape);
     PyMem_RawFree(state->arms_taken);
     heard_free(&state->heard);

@@ -44,6 +44,7 @@ typedef struct file_state {
 /* What is known of one code object. */
 typedef struct {
     file_state *file;              /* NULL: refused */
+    PyObject *name;                /* what it is decided on by, if that is not co_filename: code of a template; else NULL */
     list_link touched;             /* in registry.touched, once silenced anywhere in the current context */
     uint32_t id;                   /* in the recording of `generation` */
     uint32_t generation;           /* 0: in none yet */

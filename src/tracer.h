@@ -29,6 +29,8 @@ typedef struct {
     PyObject *active;            /* borrowed: the Tracer that is started */
 } module_state;
 
+enum { N_MARKS = 2 };
+
 typedef struct {
     PyObject_HEAD
     registry *registry;
@@ -55,7 +57,9 @@ typedef struct {
     uint32_t n_losses;           /* times that our tool ids turned out to be lost */
     PyObject *decide;
     PyObject *meet;              /* called with each code object that is decided on, or None */
-    PyObject *decisions;         /* {co_filename: file_state address or None} */
+    PyObject *templates;         /* the module covcore.measure.templates, or None: code of templates is taken for any other */
+    PyObject *marks[N_MARKS];    /* names, interned: a namespace with one of them may be that of a template's code */
+    PyObject *decisions;         /* {co_filename, or the name of a template: file_state address or None} */
     PyObject *context;           /* (static, test, phase) */
     PyObject *contexts;          /* {context: id in the recording} */
     PyObject *directories;       /* tuple of bytes */

@@ -26,6 +26,7 @@ from typing import NamedTuple
 
 from covcore.analysis.codes import Code
 from covcore.analysis.outline import Outline
+from covcore.store.templates import is_template
 
 GOTO, SITE, RETURN, RAISE = range(4)  # how a block ends: src/sites.h
 # The kinds of sites that have the position of a whole `async for`, or of 3.12's `for`, not that of its iterator.
@@ -150,8 +151,9 @@ class _Flow:
         self._first = first = outline.first
         _, self._sites, self._blocks = code.shape
         self.exit = -first[code.first_line]
-        # A generic class comes back to its header to note its type parameters; a module's first line is a statement.
-        self._own_header = 0 if code.name == "<module>" else first[code.first_line]
+        # A generic class comes back to its header to note its type parameters; a module's first line is a statement, and a template's.
+        has_no_header = code.name == "<module>" or is_template([code.qualname])
+        self._own_header = 0 if has_no_header else first[code.first_line]
         self.deciding: dict[int, int] = {}
         for number, (*_, kind, line, end_line, column, end_column) in enumerate(self._sites):
             decision = outline.decisions.get(first[line])

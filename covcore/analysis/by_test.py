@@ -1,7 +1,5 @@
 """Which tests ran which lines and branches of a file."""
 
-import ast
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -9,6 +7,7 @@ from covcore.analysis import branches
 from covcore.analysis.branches import Branch
 from covcore.analysis.codes import Code, is_counted, minor_of
 from covcore.analysis.outline import Outline
+from covcore.analysis.templates import engine_of, parsed
 from covcore.store.database import CodeHits
 from covcore.store.shapes import flags, n_slots
 
@@ -31,21 +30,19 @@ def by_test(text: str | None, hits: Iterable[CodeHits], number_of: dict[int, int
         number_of: context id -> number of its test; contexts that are not in it do not count.
     """
     codes = [_with_tests(one, number_of) for one in hits if is_counted(one.qualname)]
-    tree = None if text is None else _parsed(text)
-    if text is None or tree is None:
+    outline = None if text is None else _outline(text, engine_of(code.qualname for code in codes))
+    if text is None or outline is None:
         most = max((code.shape[0][-1] for code in codes if code.shape[0]), default=0)
         first: Sequence[int] = range(most + 1)
         return ByTest(_lines(codes, first), {}, first)
     codes = [code for code in codes if code.fits(text.count("\n") + 1)]
-    outline = Outline(tree, text)
     lines = _lines(codes, outline.first)
     return ByTest(lines, branches.takers(codes, outline, lines), outline.first)
 
 
-def _parsed(text: str) -> ast.Module | None:
+def _outline(text: str, engine: str) -> Outline | None:
     try:
-        with warnings.catch_warnings(action="ignore"):
-            return ast.parse(text)
+        return parsed(text, engine)[1]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

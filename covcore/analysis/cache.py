@@ -123,6 +123,7 @@ def encode(result: FileResult) -> bytes:
         "missing_branches": list(result.missing_branches.items()),
         "waived_branches": list(result.waived_branches.items()),
         "regions": result.regions,
+        "engine": result.engine,
     }
     return json.dumps([fields, conditions], separators=(",", ":")).encode("utf-8", "surrogatepass")
 
@@ -148,6 +149,7 @@ class KeptResult(FileResult):
             dict(fields["missing_branches"]),
             [Region(*region) for region in fields["regions"]],
             waived_branches=dict(fields["waived_branches"]),
+            engine=fields["engine"],
         )
         self.figures = Figures(*fields["figures"])
         self._kept = conditions

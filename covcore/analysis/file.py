@@ -1,7 +1,5 @@
 """The analysis of one file: a pure function of its text, its code objects and the rules."""
 
-import ast
-import warnings
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cached_property
@@ -12,8 +10,9 @@ from covcore.analysis.conditions import Condition
 from covcore.analysis.exclusions import Rules
 from covcore.analysis.figures import Figures
 from covcore.analysis.mcdc import Decision
-from covcore.analysis.outline import Outline, Region
+from covcore.analysis.outline import Region
 from covcore.analysis.source import UnusableSource
+from covcore.analysis.templates import engine_of, parsed
 
 
 class FileResult:
@@ -29,6 +28,7 @@ class FileResult:
         regions: functions and classes in source order.
         conditions: those on lines that count, in source order.
         decisions: those of their decisions of which outcomes show MC/DC; conditions refer to them by index.
+        engine: of a template what makes code of it; "" if the file is Python.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class FileResult:
         all_conditions: Sequence[Condition] = (),
         decisions: Sequence[Decision] = (),
         waived_branches: dict[int, list[int]] | None = None,
+        engine: str = "",
     ) -> None:
         self.statements = statements
         self.missing = missing
@@ -52,6 +53,7 @@ class FileResult:
         self.regions = regions
         self.conditions = all_conditions
         self.decisions = decisions
+        self.engine = engine
 
     @cached_property
     def figures(self) -> Figures:
@@ -91,17 +93,16 @@ def analyse(text: str, ran: Sequence[Code], rules: Rules, optimize: int = -1) ->
     Raises:
         UnusableSource: the text is not Python ("not Python").
     """
+    engine = engine_of(code.qualname for code in ran)
     try:
-        with warnings.catch_warnings(action="ignore"):  # the program's own run has shown them
-            tree = ast.parse(text)
-            ran = [code for code in ran if code.fits(text.count("\n") + 1)]
-            all_codes = codes.whole(tree, ran, optimize)
+        tree, outline = parsed(text, engine)
+        ran = [code for code in ran if code.fits(text.count("\n") + 1)]
+        all_codes = ran if engine else codes.whole(tree, ran, optimize)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         where = f" at line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         reason = error.msg if isinstance(error, SyntaxError) else str(error) or type(error).__name__
         raise UnusableSource("not Python", f"is not Python: {reason}{where}") from error
 
-    outline = Outline(tree, text)
     first = outline.first
     lines = {line for code in all_codes for line in code.shape[0] if line > 0} - outline.docstrings
     run = {first[line] for code in all_codes for line in code.hit_lines()}
@@ -131,4 +132,5 @@ def analyse(text: str, ran: Sequence[Code], rules: Rules, optimize: int = -1) ->
         outline.regions,
         *conditions.find(all_codes, tree, text, lambda line: first[line] not in left_out),
         waived_branches=waived,
+        engine=engine,
     )

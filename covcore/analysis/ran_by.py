@@ -6,7 +6,6 @@ of those tests alone.
 """
 
 import ast
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from covcore.analysis.codes import Code, is_counted, minor_of
 from covcore.analysis.exclusions import Rules
 from covcore.analysis.file import FileResult
 from covcore.analysis.outline import Outline
+from covcore.analysis.templates import parsed
 from covcore.store.database import CodeHits
 from covcore.store.shapes import flags, n_slots
 
@@ -56,10 +56,9 @@ class Parsed(NamedTuple):
     outline: Outline
 
 
-def parse(text: str) -> Parsed:
-    with warnings.catch_warnings(action="ignore"):
-        tree = ast.parse(text)
-    return Parsed(text, tree, Outline(tree, text))
+def parse(text: str, engine: str = "") -> Parsed:
+    """Raises SyntaxError; engine: of a template, as in FileResult."""
+    return Parsed(text, *parsed(text, engine))
 
 
 def ran_by(

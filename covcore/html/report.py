@@ -88,7 +88,7 @@ class Report:
     def page(self, entry: Entry) -> Page:
         """Make the page of a file.  Raises CovcoreError: it has changed since it was analysed."""
         try:
-            parsed = parse(source.read(entry.path).text)
+            parsed = parse(source.read(entry.path).text, self.results[entry.path].engine)
             hits = self._database.hits_of(entry.path)[1] if self._numbers else []
             found = ran_by(parsed, self.results[entry.path], hits, self._numbers, self._rules)
             return page(parsed, self.results[entry.path], found, self.changes.get(entry.path))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from covcore.globs import Pattern
 
 INSTALLED = ("/site-packages/", "/dist-packages/")
+TEMPLATE_PARTS = 2  # behind the path in the name of a template
 HERE = os.path.dirname(os.path.abspath(__file__))  # covcore/measure, which must not measure itself
 OURS = tuple({HERE + "/", os.path.realpath(HERE) + "/"})
 PACKAGES = tuple(os.path.dirname(folder[:-1]) + "/" for folder in OURS)
@@ -64,15 +65,18 @@ class Filter:
     def decide(self, filename: str) -> str | None:
         """Say under which absolute path a file is measured; None: it is not.
 
-        filename: any co_filename
+        filename: any co_filename, or the name of a template as covcore/measure/templates.py gives it: the path in that is made absolute
         """
-        if not filename or filename[0] == "<" or "\0" in filename:
+        if not filename or filename[0] == "<":
             return None  # <string>, <frozen os>, <stdin>, ...
+        filename, *template = filename.split("\0")
+        if template and len(template) != TEMPLATE_PARTS:
+            return None
         for ending, call in self.met.items():
             if filename.endswith(ending):
                 call()
         path = self.canonical(filename)
-        if not self._is_python(path) or path.startswith(OURS):
+        if not (template or self._is_python(path)) or path.startswith(OURS):
             return None
         if self.sources:
             source = self._source_of(path)
@@ -84,7 +88,7 @@ class Filter:
             return None
         if self.sources and source is not None:
             self.unmatched.discard(source.name)
-        return path
+        return "\0".join((path, *template))
 
     def canonical(self, filename: str) -> str:
         """The absolute path of a file, the same whichever known way (a symbolic link on sys.path, say) leads to it."""

@@ -105,12 +105,13 @@ class Session:
         """
         global _current
         from covcore._tracer import Tracer
+        from covcore.measure import templates
 
         if isinstance(_current, ChildSession):
             _current.finish()
         if _current is not None:
             raise CovcoreError("covcore is measuring this process already: call covcore.stop() first")
-        self.tracer = Tracer(self.filter.decide)
+        self.tracer = Tracer(self.filter.decide, templates=templates)
         self.switch_context("")
         try:
             self._start_somewhere()

@@ -10,6 +10,7 @@ import os
 from covcore.store.processes import FINISHED, OUTCOMES, RUNNING, STOPPED, UNENDED, Process
 from covcore.store.recordings import END_FINISHED, END_STOPPED
 from covcore.store.shapes import either
+from covcore.store.templates import MARK, Template
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,23 +149,31 @@ class Union:
         is_worker = any(key == WORKER for key, _ in recording["settings"])  # on a machine whose clock may be behind
         self.add_run(process.run_id, LARGEST if is_worker else process.started, recording["settings"])
         moves = moves_of(recording["settings"])
+        named = [(*Template.split(name), hash) for name, hash in recording["files"]]
         files = [
             self.add_file(
                 moved(path, moves), hash, min(process.started + position, LARGEST)
             )  # a later record is of a later revision
-            for position, (path, hash) in enumerate(recording["files"])
-        ]
-        tag, optimize = process.tag, process.optimize
-        codes = [
-            self.add_code((files[file], first_line, text(qualname), tag, optimize, flags, shape))
-            for file, first_line, flags, qualname, shape in recording["codes"]
+            for position, (path, _, hash) in enumerate(named)
         ]
         contexts = [self.add_context(static, test, phase) for static, test, phase in recording["contexts"]]
         contexts.append(0)  # index -1: the empty one
-        self.hits.add(
-            (code, {bits: [contexts[index] for index in indices] for bits, indices in indices_of.items()})
-            for code, indices_of in zip(codes, recording["hits"], strict=True)
-        )
+        hits = []
+        for (file, first_line, flags, qualname, shape), indices_of in zip(
+            recording["codes"], recording["hits"], strict=True
+        ):
+            contexts_of = {bits: [contexts[index] for index in indices] for bits, indices in indices_of.items()}
+            template = named[file][1]
+            if template:
+                translation = template.translated(first_line, shape)
+                if translation is None:
+                    continue
+                first_line, shape = translation.first_line, translation.encoded
+                contexts_of = translation.hits(contexts_of)
+                qualname = f"{template.engine}{MARK}{qualname}"
+            key = (files[file], first_line, text(qualname), process.tag, process.optimize, flags, shape)
+            hits.append((self.add_code(key), contexts_of))
+        self.hits.add(hits)
         return process
 
     def add_run(self, run_id: str, started: int, settings: Settings) -> None:

@@ -10,6 +10,7 @@ from coverage.data import CoverageData
 from coverage.exceptions import CoverageException
 
 from covcore.errors import CovcoreError
+from covcore.store.templates import is_template
 from covcore_coverage.arcs import Arc, Shape, Source
 
 if TYPE_CHECKING:
@@ -50,8 +51,11 @@ def _arcs(database: Database) -> dict[str, dict[str, set[Arc]]]:
     for path in database.paths():
         if any("\ud800" <= character <= "\udfff" for character in path):
             continue  # coverage.py keeps no file whose name is not UTF-8
+        codes = database.hits_of(path)[1]
+        if is_template(code.qualname for code in codes):
+            continue  # it would take them for Python
         source = Source(path)
-        for code in database.hits_of(path)[1]:
+        for code in codes:
             shape = Shape(code.first_line, code.shape, source)
             for bits, contexts in code.patterns:
                 for context in contexts:

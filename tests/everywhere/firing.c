@@ -3,6 +3,12 @@
 
 static PyMonitoringState states[4];
 static uint64_t version;
+#if PY_VERSION_HEX < 0x030E0000  /* one event for both arms */
+#define PY_MONITORING_EVENT_BRANCH_LEFT    PY_MONITORING_EVENT_BRANCH
+#define PY_MONITORING_EVENT_BRANCH_RIGHT   PY_MONITORING_EVENT_BRANCH
+#define PyMonitoring_FireBranchLeftEvent   PyMonitoring_FireBranchEvent
+#define PyMonitoring_FireBranchRightEvent  PyMonitoring_FireBranchEvent
+#endif
 static const uint8_t events[4] = {PY_MONITORING_EVENT_PY_START, PY_MONITORING_EVENT_LINE, PY_MONITORING_EVENT_BRANCH_LEFT,
                                   PY_MONITORING_EVENT_BRANCH_RIGHT};
 

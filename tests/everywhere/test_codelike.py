@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
 from conftest import Place
 
+pytestmark = pytest.mark.skipif(sys.version_info < (3, 13), reason="there is no such API")
 PROGRAM = """import os, firing
 class Strange:
     co_filename = "strange.py"
