@@ -37,6 +37,7 @@ FACES = {
         "registry",
         "running",
         "tallying",
+        "tasks",
         "tracer",
     ],
     "_reader": ["reader", "reader_shapes"],

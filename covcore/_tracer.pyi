@@ -24,10 +24,16 @@ class Tracer:
     """Records the lines and arcs of this interpreter's code objects.  At most one is started at a time."""
 
     def __init__(
-        self, decide: Callable[[str], str | None], *, spare: bool = True, templates: Templates | None = None
+        self,
+        decide: Callable[[str], str | None],
+        *,
+        spare: bool = True,
+        by_task: bool = False,
+        templates: Templates | None = None,
     ) -> None:
         """decide: called once per co_filename; gives the absolute path to measure it under, or None to leave it alone.
         spare: leave code armed that a context runs seldom, which is cheaper than arming it again; False is for tests.
+        by_task: each task of asyncio has a context of its own, a switch at each of its steps; nothing is silenced.
         templates: what knows code of templates: decide() is given their names, not the co_filename.
         """
 

@@ -149,6 +149,7 @@ examples:
   covcore run script.py input.txt            a script, with an argument
   covcore run -m pytest -x                   a module, as python -m would run it
   covcore run --source=mypackage -m pytest   with the files of mypackage that never run
+  covcore run --dynamic-contexts=task server.py   with what each asyncio task ran, by its name
   covcore run --append -c "import mypackage; mypackage.selftest()"
 """,
         _run,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "markdown", "total", "badge", "github", "gitlab")
 HTML_FOLDER, HTML_TITLE = "htmlcov", "Coverage report"  # of `covcore html`
-CONTEXTS = ("test", "phase", "none")
+CONTEXTS = ("test", "phase", "task", "none")
 SORT_COLUMNS = ("name", "stmts", "miss", "branch", "brpart", "cover")
 DATA_VARIABLE = "COVCORE_DATA"
 
@@ -28,7 +28,8 @@ class Settings:
     context: static label of what a run records
     append: whether a run adds to the data of earlier runs, in place of replacing it
     subprocess: whether child processes are measured
-    dynamic_contexts: "test" (one context a test), "phase" (one for each of its phases) or "none"
+    dynamic_contexts: "test" (one context a test), "phase" (one for each of its phases), "task" (one for each of its asyncio tasks, of a
+        program's where there is no test) or "none"
     report_include, report_omit: narrow reports further, where something is to be measured and not reported
     exclude_lines, exclude_also, partial_branches, partial_also: regular expressions (covcore/analysis/exclusions.py); the
         first and the third are None where covcore's own rules hold

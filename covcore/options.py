@@ -61,8 +61,9 @@ RUN_OPTIONS = (
         ["--dynamic-contexts"],
         "dynamic_contexts",
         "WHICH",
-        "under pytest, one context a test, one for each of its phases, or none (default: test)",
-        choices=("test", "phase", "none"),
+        "test: under pytest, one context a test (default); phase: one for each of its phases; task: one for each of its asyncio "
+        "tasks, or of the program's, by name; none",
+        choices=("test", "phase", "task", "none"),
     ),
     Option(["--no-subprocess"], "subprocess", "", "do not measure child processes", constant=False),
     Option(["--branch"], "", "", "nothing: branches are always measured"),

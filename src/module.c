@@ -147,7 +147,11 @@ Tracer_switch_context(PyObject *op, PyObject *args)
     if (context == NULL) {
         return NULL;
     }
-    Py_XSETREF(self->context, context);
+    int failed = tasks_set_base(self, context);
+    Py_DECREF(context);
+    if (failed) {
+        return NULL;
+    }
     if (!self->started || self->failed) {
         Py_RETURN_NONE;
     }
@@ -231,11 +235,11 @@ Tracer_get_error(PyObject *op, void *Py_UNUSED(closure))
 static PyObject *
 Tracer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"decide", "spare", "templates", NULL};
+    static char *names[] = {"decide", "spare", "by_task", "templates", NULL};
     static const char *const marks[N_MARKS] = {"debug_info", "_template_filename"};  // Jinja2's, Mako's
     PyObject *decide, *templates = Py_None;
-    int spare = 1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$pO:Tracer", names, &decide, &spare, &templates)) {
+    int spare = 1, by_task = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$ppO:Tracer", names, &decide, &spare, &by_task, &templates)) {
         return NULL;
     }
     module_state *module = PyType_GetModuleState(type);
@@ -246,6 +250,7 @@ Tracer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->registry = registry_hold(module->registry);
     self->discovery = self->measuring = NO_TOOL;
     self->has_spare = spare;
+    self->by_task = by_task;
     arcs_init(&self->arcs, NULL);
     self->decide = Py_NewRef(decide);
     self->templates = Py_NewRef(templates);
@@ -258,7 +263,9 @@ Tracer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     self->decisions = PyDict_New();
     self->contexts = PyDict_New();
     self->context = Py_BuildValue("(sss)", "", "", "");
-    if (!complete || self->decisions == NULL || self->contexts == NULL || self->context == NULL
+    self->base = Py_XNewRef(self->context);
+    self->task_variable = PyContextVar_New("covcore", NULL);
+    if (!complete || self->decisions == NULL || self->contexts == NULL || self->context == NULL || self->task_variable == NULL
         || monitoring_init(&self->monitoring) < 0) {
         Py_DECREF(self);
         return NULL;
@@ -276,6 +283,8 @@ Tracer_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(self->meet);
     Py_VISIT(self->decisions);
     Py_VISIT(self->callbacks);
+    Py_VISIT(self->running_loop);
+    Py_VISIT(self->current_task);
     return monitoring_traverse(&self->monitoring, visit, arg);
 }
 
@@ -288,6 +297,8 @@ Tracer_clear(PyObject *op)
     Py_CLEAR(self->templates);
     Py_CLEAR(self->meet);
     Py_CLEAR(self->callbacks);
+    Py_CLEAR(self->running_loop);
+    Py_CLEAR(self->current_task);
     return 0;
 }
 
@@ -307,6 +318,9 @@ Tracer_dealloc(PyObject *op)
     Py_CLEAR(self->decisions);
     Py_CLEAR(self->contexts);
     Py_CLEAR(self->context);
+    Py_CLEAR(self->base);
+    Py_CLEAR(self->task);
+    Py_CLEAR(self->task_variable);
     Py_CLEAR(self->directories);
     Py_CLEAR(self->run_id);
     Py_CLEAR(self->settings);

@@ -81,6 +81,9 @@ enum { PATIENCE = 128 };
  * one for two, 544 with one for four and 556 with one for eight. */
 enum { HOT = 4, HOTTEST = 64 };
 
+/* As many events to spare as there are: nothing is silenced, see tasks.c. */
+#define ENDLESS UINT32_MAX
+
 void
 tracer_fail(Tracer *self)
 {
@@ -193,7 +196,10 @@ enter(Tracer *self, code_state *state)
         state->hot_for = 0;
     }
     state->spare = 0;
-    if (state->n_hot > 0) {
+    if (self->by_task) {
+        state->spare = ENDLESS;
+    }
+    else if (state->n_hot > 0) {
         state->n_hot--;
     }
     else if (self->has_spare && self->switching && state->has_shape) {
@@ -330,6 +336,9 @@ hit(Tracer *self, code_state *state, uint32_t from, uint32_t to)
 static inline code_state *
 measured(Tracer *self, PyObject *code)
 {
+    if (self->by_task && tasks_moved(self)) {
+        tasks_follow(self);
+    }
     code_state *state = registry_find(self->registry, code);
     if (state == NULL || state->file == NULL || !self->started) {
         return NULL;
@@ -389,7 +398,7 @@ silence(Tracer *self, code_state *state)
     if (state->spare == 0) {
         return Py_NewRef(self->monitoring.disable);
     }
-    if (--state->spare == 0) {
+    if (state->spare != ENDLESS && --state->spare == 0) {
         use_up(self, state);
     }
     return Py_NewRef(Py_None);

@@ -7,6 +7,7 @@
  *   keeping.c    what goes into the recording, and when a process begins one of its own
  *   tallying.c   the same without a recording: hits are kept in memory until they are taken
  *   children.c   notes on the processes that this one starts
+ *   tasks.c      under which task of asyncio events come
  *
  * All of it runs with the GIL held. */
 #ifndef COVCORE_TRACER_H
@@ -61,6 +62,14 @@ typedef struct {
     PyObject *marks[N_MARKS];    /* names, interned: a namespace with one of them may be that of a template's code */
     PyObject *decisions;         /* {co_filename, or the name of a template: file_state address or None} */
     PyObject *context;           /* (static, test, phase) */
+    PyObject *base;              /* the same without a task */
+    bool by_task;                /* each task of asyncio has a context of its own; nothing is silenced */
+    PyObject *task;              /* the name of the one that events come under, or NULL */
+    uint64_t task_thread;        /* where the last event came from: id of the thread state */
+    uint64_t task_version;       /* ... and its count of switches of contextvars' context */
+    PyObject *task_variable;     /* ContextVar: the task that callbacks and threads work for */
+    PyObject *running_loop;      /* functions of _asyncio, or NULL while that is not imported */
+    PyObject *current_task;
     PyObject *contexts;          /* {context: id in the recording} */
     PyObject *directories;       /* tuple of bytes */
     PyObject *run_id;            /* str */
@@ -179,6 +188,17 @@ keeping_hit(Tracer *self, uint32_t arc)
 
 /* The bytes of an encoded shape, in self->buffer; 0: no memory. */
 size_t keeping_encode(Tracer *self, const shape *full);
+
+/* ---- tasks.c ---- */
+
+/* Whether an event may be of another task than the last one: only asked where contexts go by task. */
+bool tasks_moved(const Tracer *self);
+
+/* Switches to the context of the task that this thread works for.  What fails is kept for `error`. */
+void tasks_follow(Tracer *self);
+
+/* Sets what contexts have besides a task.  0, or -1 with an exception: no memory. */
+int tasks_set_base(Tracer *self, PyObject *base);
 
 /* ---- tallying.c ---- */
 

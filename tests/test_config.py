@@ -118,7 +118,7 @@ def test_environment_wins_over_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("fail_under = 101", "fail_under must be a number from 0 to 100, or a table of such numbers"),
         ("fail_under = nan", "fail_under must be"),
         ("format = 'html'", "format must be one of text, markdown, total, badge, github, gitlab, not 'html'"),
-        ("dynamic_contexts = 'tests'", "dynamic_contexts must be one of test, phase, none, not 'tests'"),
+        ("dynamic_contexts = 'tests'", "dynamic_contexts must be one of test, phase, task, none, not 'tests'"),
         ("exclude_line = ['x']", "unknown key 'exclude_line': did you mean exclude_lines?"),
         ("exclude_lines = [1]", "exclude_lines must be a list of regular expressions, not [1]"),
         ("exclude_also = ['x', ' ']", "exclude_also must be a list of regular expressions, not ['x', ' ']"),

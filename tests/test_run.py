@@ -246,7 +246,10 @@ def test_nothing_is_recorded_of_a_program_that_never_began(place: Place, program
         (["-m"], "-m needs a value: -m MODULE"),
         (["-c"], "-c needs a value: -c CODE"),
         (["--append=1", "script.py"], "--append takes no value"),
-        (["--dynamic-contexts=all", "script.py"], "--dynamic-contexts must be one of test, phase, none, not 'all'"),
+        (
+            ["--dynamic-contexts=all", "script.py"],
+            "--dynamic-contexts must be one of test, phase, task, none, not 'all'",
+        ),
     ],
 )
 def test_mistakes_in_the_command_line(place: Place, arguments: list[str], message: str) -> None:

@@ -2,7 +2,8 @@
 
 As a script (`python tracing.py CORE PROGRAM OUT [OPTION ..]`) it runs one program in a process of its own; `observe` does that from a
 test.  CORE is `covcore`; `lines`, CPython's own sys.settrace; or `arcs`, BRANCH events that nobody ever disables.  The program finds these
-names built in: `switch(label)`, `start()`, `stop()`, `restart()`, `tool(...)` (see below).
+names built in: `switch(label)`, `start()`, `stop()`, `restart()`, `tool(...)` (see below), and `LABEL`, a ContextVar: what runs where it
+is set is kept under it by a twin, and with BY_TASK in the environment under the name of the asyncio task by covcore.
 
 OPTIONs put other tools beside us: `instruction` (a tool that wants INSTRUCTION events of everything), `opcodes` (settrace with
 f_trace_opcodes), `busy` (all tool ids but one are taken), `late` (measuring begins only when the program calls start()).
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextvars import ContextVar
 from pathlib import Path
 from types import AsyncGeneratorType, CodeType, CoroutineType, FrameType, GeneratorType
 from typing import Any, Protocol
@@ -35,6 +37,9 @@ class Core(Protocol):
     def result(self) -> Any: ...
 
 
+LABEL: ContextVar[str] = ContextVar("LABEL", default="")
+
+
 def label_of(code: CodeType) -> str:
     return f"{code.co_qualname}:{code.co_firstlineno}"
 
@@ -48,8 +53,10 @@ class Covcore:
         self.folder = tempfile.mkdtemp()
         self.n_starts = 0
         self.accept = {path}
-        spare = "SPARE" not in os.environ
-        self.tracer = _tracer.Tracer(lambda filename: filename if filename in self.accept else None, spare=spare)
+        spare, by_task = "SPARE" not in os.environ, "BY_TASK" in os.environ
+        self.tracer = _tracer.Tracer(
+            lambda filename: filename if filename in self.accept else None, spare=spare, by_task=by_task
+        )
         self.start_tracer()
 
     def start_tracer(self) -> None:
@@ -120,7 +127,7 @@ class Twin:
         self.heard: dict[str, dict[str, set[Any]]] = {}
 
     def add(self, code: CodeType, item: Any) -> None:
-        self.heard.setdefault(self.context, {}).setdefault(label_of(code), set()).add(item)
+        self.heard.setdefault(LABEL.get() or self.context, {}).setdefault(label_of(code), set()).add(item)
 
     def switch(self, label: str) -> None:
         self.context = label
@@ -262,6 +269,7 @@ def main() -> None:
         "restart": lambda: holder[0].restart(),
         "accept": accept,
         "PROGRAM": path,
+        "LABEL": LABEL,
     }
     for name, value in names.items():
         setattr(builtins, name, value)

@@ -111,7 +111,8 @@ class Session:
             _current.finish()
         if _current is not None:
             raise CovcoreError("covcore is measuring this process already: call covcore.stop() first")
-        self.tracer = Tracer(self.filter.decide, templates=templates)
+        by_task = self.settings.dynamic_contexts == "task"
+        self.tracer = Tracer(self.filter.decide, by_task=by_task, templates=templates)
         self.switch_context("")
         try:
             self._start_somewhere()
@@ -176,7 +177,10 @@ class Session:
         self.tracer.restart()
 
     def switch_context(self, label: str, phase: str = "") -> None:
-        """Keep what runs from here on under another label; "" is the one that the session began with."""
+        """Keep what runs from here on under another label; "" is the one that the session began with.
+
+        The context is the process's, whoever calls; with dynamic_contexts = "task" each asyncio task has its own within it.
+        """
         test, phase = (label, phase) if label else self.origin
         self.tracer.switch_context(self.settings.context, test, phase)
 

@@ -36,8 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add(
         "--covcore-contexts",
-        choices=("test", "phase", "none"),
-        help="what to tell apart: tests, their phases setup, run and teardown, or nothing (default: test)",
+        choices=("test", "phase", "task", "none"),
+        help="what to tell apart: tests, their phases setup, run and teardown, their asyncio tasks, or nothing (default: test)",
     )
     add(
         "--covcore-fail-under",

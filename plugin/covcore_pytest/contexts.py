@@ -107,7 +107,7 @@ def _is_exempt(item: pytest.Item) -> bool:
 def plugins(session: Session) -> list[object]:
     """What the session's settings ask for."""
     found: list[object] = [Exempt(session)]
-    if session.settings.dynamic_contexts == "test":
+    if session.settings.dynamic_contexts in ("test", "task"):
         found.append(Contexts(session))
     elif session.settings.dynamic_contexts == "phase":
         found.append(Phases(session))

@@ -1,0 +1,142 @@
+/* tasks: under which task of asyncio events come.
+ *
+ * A step of a task begins and ends with a switch of contextvars' context, which CPython counts, by thread: so an event of the same
+ * thread with the same count is of the same step.  At the first event of another one the task is asked for its name, and if that is
+ * not the last one's the context is switched.  Events are never silenced meanwhile, so that there is such an event.  Three other ways
+ * were tried: docs/contexts.md.
+ *
+ * What is no task inherits: a task's name is put into its context of contextvars, which callbacks and asyncio.to_thread() copy. */
+#include "tracer.h"
+
+#include "compat.h"
+
+bool
+tasks_moved(const Tracer *self)
+{
+    const PyThreadState *thread = PyThreadState_Get();
+    return thread->id != self->task_thread || thread->context_ver != self->task_version;
+}
+
+/* Finds what asyncio's C module offers.  It may not be imported yet.  Whether it is there. */
+static bool
+find_asyncio(Tracer *self)
+{
+    if (self->current_task != NULL) {
+        return true;
+    }
+    PyObject *modules = PySys_GetObject("modules");  // borrowed
+    PyObject *module = modules == NULL ? NULL : PyMapping_GetItemString(modules, "_asyncio");
+    if (module != NULL) {
+        Py_XSETREF(self->running_loop, PyObject_GetAttrString(module, "_get_running_loop"));
+        self->current_task = self->running_loop == NULL ? NULL : PyObject_GetAttrString(module, "current_task");
+        Py_DECREF(module);
+    }
+    PyErr_Clear();
+    return self->current_task != NULL;
+}
+
+/* The task that runs in this thread (new reference), or NULL. */
+static PyObject *
+running_task(Tracer *self)
+{
+    if (!find_asyncio(self)) {
+        return NULL;
+    }
+    PyObject *loop = PyObject_CallNoArgs(self->running_loop);
+    PyObject *task = loop == NULL || loop == Py_None ? NULL : PyObject_CallOneArg(self->current_task, loop);
+    Py_XDECREF(loop);
+    if (task == Py_None) {
+        Py_CLEAR(task);
+    }
+    PyErr_Clear();
+    return task;
+}
+
+/* Its name, or NULL. */
+static PyObject *
+name_of(PyObject *task)
+{
+    PyObject *name = PyObject_CallMethod(task, "get_name", NULL);
+    if (name != NULL && !PyUnicode_CheckExact(name)) {
+        Py_SETREF(name, PyUnicode_Check(name) ? PyUnicode_FromObject(name) : PyObject_Str(name));
+    }
+    PyErr_Clear();
+    return name;
+}
+
+/* The name of the task that this thread works for, a new reference, or NULL: for none. */
+static PyObject *
+name_of_work(Tracer *self)
+{
+    PyObject *task = running_task(self);
+    PyObject *inherited = NULL;
+    if (PyContextVar_Get(self->task_variable, NULL, &inherited) < 0) {
+        PyErr_Clear();
+    }
+    if (task == NULL) {
+        return inherited;
+    }
+    PyObject *name = name_of(task);
+    Py_DECREF(task);
+    if (name != NULL && (inherited == NULL || PyUnicode_Compare(name, inherited) != 0)) {
+        PyObject *token = PyContextVar_Set(self->task_variable, name);
+        Py_XDECREF(token);
+        PyErr_Clear();
+    }
+    Py_XDECREF(inherited);
+    return name;
+}
+
+/* The base context with a task in it: as its test where there is none, else as a phase of that. */
+static PyObject *
+context_with(PyObject *base, PyObject *name)
+{
+    PyObject *label = PyTuple_GET_ITEM(base, 0), *test = PyTuple_GET_ITEM(base, 1), *phase = PyTuple_GET_ITEM(base, 2);
+    if (name == NULL) {
+        return Py_NewRef(base);
+    }
+    if (PyUnicode_GET_LENGTH(test) == 0) {
+        return PyTuple_Pack(3, label, name, phase);
+    }
+    PyObject *joined = PyUnicode_GET_LENGTH(phase) == 0 ? Py_NewRef(name) : PyUnicode_FromFormat("%U %U", phase, name);
+    PyObject *context = joined == NULL ? NULL : PyTuple_Pack(3, label, test, joined);
+    Py_XDECREF(joined);
+    return context;
+}
+
+static bool
+is_same(PyObject *name, PyObject *other)
+{
+    return name == other || (name != NULL && other != NULL && PyUnicode_Compare(name, other) == 0);
+}
+
+int
+tasks_set_base(Tracer *self, PyObject *base)
+{
+    PyObject *context = context_with(base, self->task);
+    if (context == NULL) {
+        return -1;
+    }
+    Py_XSETREF(self->base, Py_NewRef(base));
+    Py_XSETREF(self->context, context);
+    return 0;
+}
+
+void
+tasks_follow(Tracer *self)
+{
+    PyObject *name = name_of_work(self);  // may let other threads run, which come here, too
+    const PyThreadState *thread = PyThreadState_Get();
+    self->task_thread = thread->id;
+    self->task_version = thread->context_ver;
+    if (is_same(name, self->task)) {
+        Py_XDECREF(name);
+        return;
+    }
+    Py_XSETREF(self->task, name);
+    if (tasks_set_base(self, self->base) < 0 || (keeping_ready(self) && keeping_context(self) < 0)) {
+        tracer_fail(self);
+        return;
+    }
+    self->serial++;
+}
