@@ -19,7 +19,7 @@ c_files = $(wildcard src/*.c src/*.h)
 
 .SECONDARY: # keep what was made on the way
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-c test-py faults plants oracle oracle-packages coveragepy coveragepy-suites matrix build sanitize fuzz lint format bench clean distclean
+.PHONY: help demo test test-c test-py faults plants oracle oracle-packages coveragepy coveragepy-suites matrix build sanitize check-platforms check-windows fuzz lint format bench clean distclean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ demo: .venv/demo/.installed ## measure the example project and report what its t
 	cd examples && $(call venv,demo)/bin/covcore run -m pytest -q
 	cd examples && $(call venv,demo)/bin/covcore report -m
 
-test: lint test-c test-py ## everything that CI runs: lint, the C tests, the Python tests
+test: lint test-c check-platforms test-py ## everything that CI runs: lint, the C tests, other compilers and systems, the Python tests
 
 # ---- the tests
 
@@ -82,6 +82,25 @@ build/c/sanitizers:
 	@mkdir -p $(@D)
 	@echo 'int main(void) { return 0; }' >$@.c
 	@if $(CC) $(sanitizers) $@.c -o $@.probe 2>/dev/null; then echo $(sanitizers) >$@; else echo >$@; fi
+
+# ---- other compilers and systems: tests/platforms
+
+# The last three by zig, and with the headers of one Python: nothing there is Python's own.
+platforms = $(PY:%=%/clang) $(PY:%=%/mingw) $(addprefix $(firstword $(PY))/,aarch64-windows-gnu aarch64-macos x86_64-macos)
+
+check-platforms: $(platforms:%=build/platforms/%.checked) ## compile the C code by clang, and for Windows and macOS
+
+build/platforms/%.checked: $(c_files) $(wildcard tests/platforms/*) .venv/platforms/.ready | $(PY:%=.venv/%/.tools)
+	@mkdir -p $(@D)
+	@tests/platforms/compile.sh $(*F) $(call python,$(*D)) build/platforms/$*
+	@touch $@
+
+check-windows: .venv/3.14/.tools ## run C tests as programs of Windows, by Wine: brings 1.4 GB
+	tests/platforms/windows.sh build/windows $(call python,3.14)
+
+.venv/platforms/.ready: pyproject.toml .venv/3.14/.tools
+	$(call uv,3.14) --target $(CURDIR)/.venv/platforms --no-deps --group platforms
+	@touch $@
 
 # In a copy of the tree: the extensions that lie in this one stay as they are, and no test can import them by mistake.
 sanitized = $(wildcard Makefile README.md LICENSE MANIFEST.in pyproject.toml setup.py bench covcore docs examples plugin src tests tools)

@@ -95,7 +95,7 @@ keeping_begin(Tracer *self)
     const char *run_id = PyUnicode_AsUTF8(self->run_id);
     if (directories == NULL || run_id == NULL) {
         PyMem_RawFree(directories);
-        return PyErr_Occurred() ? -1 : (PyErr_NoMemory(), -1);
+        return PyErr_Occurred() ? -1 : ((void)PyErr_NoMemory(), -1);
     }
     for (Py_ssize_t i = 0; i < n; i++) {
         directories[i] = PyBytes_AS_STRING(PyTuple_GET_ITEM(self->directories, i));

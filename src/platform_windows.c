@@ -51,7 +51,6 @@ fail(void)
         break;
     case ERROR_DISK_FULL:
     case ERROR_HANDLE_DISK_FULL:
-    case ERROR_DISK_QUOTA_EXCEEDED:
         errno = ENOSPC;
         break;
     case ERROR_NOT_ENOUGH_MEMORY:

@@ -333,10 +333,10 @@ take_segments(gathered *g, PyObject *segments)
     if (stopped && g->problem[0] != '\0') {
         char reason[sizeof(g->problem)];
         memcpy(reason, g->problem, sizeof(reason));
-        PyOS_snprintf(g->problem, sizeof(g->problem), "segment %zd: %.150s", i - 1, reason);
+        PyOS_snprintf(g->problem, sizeof(g->problem), "segment %ld: %.150s", (long)i - 1, reason);
     }
     else if (!stopped && g->end == SEGMENT_CONTINUED) {
-        PyOS_snprintf(g->problem, sizeof(g->problem), "segment %zd is missing", i);
+        PyOS_snprintf(g->problem, sizeof(g->problem), "segment %ld is missing", (long)i);
     }
     return 0;
 }

@@ -113,7 +113,7 @@ void registry_untouch(code_state *state);
 /* Reads the shape of a code object from its bytecode.  Returns 0 and a shape to be freed, or -1 with an exception. */
 int registry_read_shape(const code_state *state, shape *out);
 
-#define STATE_OF_ALL(node) ((code_state *)((char *)(node) - offsetof(code_state, all)))
-#define STATE_OF_TOUCHED(node) ((code_state *)((char *)(node) - offsetof(code_state, touched)))
+#define STATE_OF_ALL(node) ((code_state *)(void *)((char *)(node) - offsetof(code_state, all)))
+#define STATE_OF_TOUCHED(node) ((code_state *)(void *)((char *)(node) - offsetof(code_state, touched)))
 
 #endif

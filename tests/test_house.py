@@ -65,6 +65,18 @@ def test_plain_c_never_includes_python() -> None:
             assert not re.search(r"#\s*include\s*[<\"]Python\.h", path.read_text()), path
 
 
+SYSTEMS = re.compile(
+    r"#\s*include\s*<(sys/|unistd|fcntl|pthread|signal|sched|time\.h|dirent|windows|io\.h)"
+    r"|^\s*#\s*(el)?if.*(_WIN32|MS_WINDOWS|_MSC_VER|__APPLE__|__linux__)",
+    re.MULTILINE,
+)
+
+
+def test_operating_systems_differ_in_one_place() -> None:
+    found = {path.name for path in (ROOT / "src").glob("*.[ch]") if SYSTEMS.search(path.read_text())}
+    assert found == {"platform.h", "platform_posix.c", "platform_windows.c"}
+
+
 def test_c_files_can_be_read_in_one_sitting() -> None:
     lengths = {path.name: len(path.read_text().splitlines()) for path in (ROOT / "src").glob("*.[ch]")}
     assert {name: n for name, n in lengths.items() if n > 700} == {}

@@ -10,6 +10,11 @@
 
 #include "check.h"
 
+#ifdef _WIN32
+#include <direct.h>
+#define NAME_MAX FILENAME_MAX
+#endif
+
 static char temporary_folder[PATH_MAX];
 static pid_t temporary_owner;
 
@@ -45,10 +50,15 @@ remove_temporary_folder(void)
 static inline void
 make_temporary_folder(void)
 {
+#ifdef _WIN32
+    snprintf(temporary_folder, sizeof(temporary_folder), "%s/covcore-%d", getenv("TEMP"), getpid());
+    CHECK(_mkdir(temporary_folder) == 0);
+#else
     const char *parent = getenv("TMPDIR");
 
     snprintf(temporary_folder, sizeof(temporary_folder), "%s/covcore-XXXXXX", parent == NULL ? "/tmp" : parent);
     CHECK(mkdtemp(temporary_folder) != NULL);
+#endif
     temporary_owner = getpid();
     CHECK(atexit(remove_temporary_folder) == 0);
 }
