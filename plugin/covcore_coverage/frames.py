@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from opcode import opmap
 from operator import index
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ events = monitoring.events
 
 STARTS = events.PY_START | events.PY_RESUME
 ENDS = events.PY_RETURN | events.PY_YIELD
+RESUME = bytes([opmap["RESUME"]])
 
 
 class Frame:
@@ -134,7 +136,13 @@ class FrameEvents:
 
     def _on_unwind(self, code: CodeType, offset: int, exception: BaseException) -> None:
         if id(code) in self._armed:  # which another may have had: then the frame is unknown
-            self._leave(code, sys._getframe(1))
+            frame = sys._getframe(1)
+            if code.co_code[frame.f_lasti + 2 : frame.f_lasti + 3] == RESUME:
+                self._end(
+                    frame
+                )  # thrown into a generator that waited: before 3.13 coverage.py takes that for one more yield
+            else:
+                self._leave(code, frame)
 
     def _on_line(self, code: CodeType, line: int) -> None:
         frame = sys._getframe(1)

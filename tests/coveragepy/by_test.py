@@ -3,9 +3,9 @@
     make coveragepy-suites ARGS="[NAME ..]"     NAME: a package of matrix.PACKAGES
 
 Each suite runs three times with --cov-context=test: with covcore, and twice with ctrace, since what two runs of the same core give two
-answers to says nothing of the core: jinja2's tests draw random words.  Lines and branches of each context are compared; CPython itself
-is asked about exceptions (tests/witness.py), and what is explained has its name in docs/differences.md.  The exit status is 1 if
-anything is not.
+answers to says nothing of the core (steady.py sees to it that there is next to nothing of the kind).  Lines and branches of each context
+are compared; CPython itself is asked about exceptions (tests/witness.py), and what is explained has its name in docs/differences.md.  The
+exit status is 1 if anything is not.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class Run:
             data = Path(temp)
             (data / "settings").write_text(SETTINGS)
             blocked = ["cacheprovider", "randomly", "asyncio", "anyio", "timeout", "rerunfailures", "covcore"]
-            command = [sys.executable, "-m", "pytest", "-q", "-p", "witness", *(f"-pno:{name}" for name in blocked)]
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "witness", "-p", "steady"]
+            command += [f"-pno:{name}" for name in blocked]
             command += [f"--cov={top}" for top in tops]
             command += ["--cov-context=test", f"--cov-config={data}/settings", "--cov-report=", *suite.command[1:]]
             environment = os.environ | {
@@ -59,7 +60,8 @@ class Run:
                 "WITNESS_OUT": f"{data}/witnessed",
                 "COVERAGE_FILE": f"{data}/coverage",
                 "HYPOTHESIS_STORAGE_DIRECTORY": f"{data}/hypothesis",
-                "PYTHONPATH": os.pathsep.join(map(str, [*suite.path, PLUGINS, WITNESS.parent])),
+                "PYTHONHASHSEED": "0",
+                "PYTHONPATH": os.pathsep.join(map(str, [*suite.path, PLUGINS, WITNESS.parent, Path(__file__).parent])),
             }
             if core != "covcore":
                 environment["COVERAGE_CORE"] = core

@@ -118,11 +118,14 @@ def test_data_has_the_hash_of_what_it_is(place: Place) -> None:
     assert hashes[0] == hashes[1] != hashes[2]
 
 
-@pytest.mark.parametrize("change", ["SCHEMA_VERSION = 8", "_opened = lambda covdata: nullcontext()"])
+@pytest.mark.parametrize("change", ["INSERT", "SCHEMA_VERSION = 8", "_opened = lambda covdata: nullcontext()"])
 def test_a_coverage_py_with_other_inner_parts_stores_by_its_own_means(place: Place, change: str) -> None:
+    """None of our statements reaches its database."""
     program = f"import covcore_coverage.storing as s; from contextlib import nullcontext; s.{change}\n{SWITCHES}"
-    run(place, "", program.replace("\n", ";", 1) + "switch(0, 9)\nmeasuring.save(); switch(9, 12)\n")
+    settings = "debug = sql\ndebug_file = said\n"
+    run(place, settings, program.replace("\n", ";", 1) + "switch(0, 9)\nmeasuring.save(); switch(9, 12)\n")
     check_contexts(place, range(12))
+    assert ("json_each" in (place.folder / "said").read_text()) == (change == "INSERT")
 
 
 # Every switch stores, so that the others come in the middle of it.
