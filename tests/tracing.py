@@ -239,7 +239,7 @@ def want_opcodes() -> None:
 def main() -> None:
     core_name, path, out, *options = sys.argv[1:]
     text = Path(path).read_text()
-    code = compile(text, path, "exec")
+    code = compile(text, path, "exec", dont_inherit=True)
     if "busy" in options:
         for tool in (0, 1, 2, 4, 5):
             sys.monitoring.use_tool_id(tool, f"other tool {tool}")
