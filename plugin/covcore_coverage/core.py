@@ -13,9 +13,11 @@ from coverage.core import Core
 from coverage.disposition import FileDisposition
 from coverage.exceptions import CoverageWarning
 from coverage.plugin import CoveragePlugin
+from coverage.sqldata import CoverageData
 from coverage.version import __version__ as coverage_version
 
 import covcore
+from covcore_coverage.adopting import AdoptingData
 from covcore_coverage.collector import collector_for
 from covcore_coverage.tracer import CovcoreTracer
 
@@ -85,6 +87,7 @@ def install(*, respects_choice: bool = True) -> bool:
     CovcoreCore.respects_choice = respects_choice
     control.Core = CovcoreCore  # type: ignore[attr-defined]
     control.Collector = collector_for  # type: ignore[assignment,attr-defined]
+    control.CoverageData = AdoptingData  # type: ignore[attr-defined]
     return True
 
 
@@ -107,9 +110,9 @@ def _reason_against_all() -> str:
     """Say why no Coverage object of this process can have covcore as core; "": they can."""
     if sys.implementation.name != "cpython":
         return f"{sys.implementation.name} has no sys.monitoring for it"
-    names = (getattr(control, "Core", None), getattr(control, "Collector", None))
-    if names != (CovcoreCore, collector_for) and (
-        names != (Core, Collector) or set(inspect.signature(Core.__init__).parameters) != ARGUMENTS
+    names = tuple(getattr(control, name, None) for name in ("Core", "Collector", "CoverageData"))
+    if names != (CovcoreCore, collector_for, AdoptingData) and (
+        names != (Core, Collector, CoverageData) or set(inspect.signature(Core.__init__).parameters) != ARGUMENTS
     ):
         return f"coverage.py {coverage_version} has another way to choose its core, covcore knows that of 7.16 and 7.17"
     return ""
