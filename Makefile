@@ -140,10 +140,12 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) $(c_files)
 
 # ---- the code's form
 
-lint: .venv/3.14/.lint ## ruff and mypy --strict
+lint: .venv/3.14/.lint ## ruff, mypy --strict, the workflows of GitHub
 	$(call venv,3.14)/bin/ruff check
 	$(call venv,3.14)/bin/ruff format --check
 	$(call venv,3.14)/bin/mypy covcore bench $(wildcard plugin/*.py) $(dir $(wildcard plugin/*/__init__.py))
+	$(call venv,3.14)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(call venv,3.14)/bin/zizmor --quiet --offline .github
 
 format: .venv/3.14/.lint ## lay out the Python and the C code
 	$(call venv,3.14)/bin/ruff check --fix-only

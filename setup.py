@@ -1,12 +1,16 @@
 """The C extensions and the start-up hook; everything else is in pyproject.toml."""
 
+import gzip
+import io
 import os
 import sys
+import tarfile
 from glob import glob
 from pathlib import Path
 
 from setuptools import Distribution, Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
 
 SANITIZERS = "-fsanitize=address,undefined"
 SWITCHES = {  # environment variable: flags for the compiler, flags for the linker
@@ -66,8 +70,29 @@ class Build(build_ext):
         super().build_extensions()
 
 
+class Source(sdist):
+    """Makes the same archive of the same files, wherever and by whomever, where SOURCE_DATE_EPOCH says of which moment."""
+
+    def make_archive(self, *args: object, **kwargs: object) -> str:
+        name: str = super().make_archive(*args, **kwargs)
+        if moment := os.environ.get("SOURCE_DATE_EPOCH"):
+            self._rewrite(Path(name), int(moment))
+        return name
+
+    def _rewrite(self, archive: Path, moment: int) -> None:
+        packed = io.BytesIO()
+        with tarfile.open(archive) as old, tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as new:
+            for member in sorted(old.getmembers(), key=lambda each: each.name):
+                member.mtime, member.pax_headers = moment, {}
+                member.uid = member.gid = 0
+                member.uname = member.gname = ""
+                member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+                new.addfile(member, old.extractfile(member) if member.isfile() else None)
+        archive.write_bytes(gzip.compress(packed.getvalue(), mtime=moment))
+
+
 setup(
-    cmdclass={"build_ext": Build},
+    cmdclass={"build_ext": Build, "sdist": Source},
     distclass=WithStart,
     ext_modules=[
         Extension(
