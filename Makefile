@@ -178,6 +178,14 @@ $(patsubst %,.venv/%/bin/python,$(sort $(PYTHONS) $(PY))): .venv/%/bin/python:
 	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/plugin' >.venv/$*/lib/python$*/site-packages/_covcore_tree.pth
 	@touch $@
 
+# Without a GIL no more than `make test-ft` needs: much of the rest has no wheels there.
+free_threaded = $(filter %t %t-tsan,$(sort $(PYTHONS) $(PY)))
+
+$(free_threaded:%=.venv/%/.tools): .venv/%/.tools: pyproject.toml .venv/%/bin/python
+	$(call uv,$*) -r pyproject.toml --group build --group test-ft
+	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/plugin' >.venv/$*/lib/python$(*:-tsan=)/site-packages/_covcore_tree.pth
+	@touch $@
+
 .venv/%/.lint: .venv/%/.tools
 	$(call uv,$*) --group lint
 	@touch $@

@@ -36,6 +36,7 @@ FACES = {
         "discovery",
         "ids",
         "keeping",
+        "lock",
         "module",
         "monitoring",
         "registry",

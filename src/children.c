@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ typedef struct {
 } note;
 
 /* The tracer of the main interpreter that takes notes, and that whose forked children are measured, or NULL. */
-static Tracer *watcher;
+static _Atomic(Tracer *) watcher;  /* is looked at without the lock */
 static Tracer *forking;
 static bool hooked;
 
@@ -162,9 +163,9 @@ inherits(PyObject *env)
     return found;
 }
 
-/* What an event tells, in words.  False: nothing. */
+/* What an event tells, in words.  False: nothing.  paused: what is started now is not to be measured. */
 static bool
-describe(note *to, const char *event, PyObject *args)
+describe(note *to, const char *event, PyObject *args, bool paused)
 {
     Py_ssize_t n = PyTuple_GET_SIZE(args);
     if (strcmp(event, "os.kill") == 0 && n == 2) {
@@ -175,8 +176,8 @@ describe(note *to, const char *event, PyObject *args)
         add_object(to, PyTuple_GET_ITEM(args, 1));
         return signal > 0;
     }
-    if (watcher->paused) {
-        return false;  // what is started now is not to be measured
+    if (paused) {
+        return false;
     }
     const bool is_popen = strcmp(event, "subprocess.Popen") == 0 && n == 4;
     const bool is_spawn = strcmp(event, "os.posix_spawn") == 0 && n == 3;
@@ -191,19 +192,40 @@ describe(note *to, const char *event, PyObject *args)
     return true;
 }
 
-/* Called for every audited event of every interpreter. */
+static bool
+is_paused(void)
+{
+    lock_take();
+    const Tracer *self = watcher;
+    const bool paused = self == NULL || self->paused;
+    lock_give();
+    return paused;
+}
+
+static void
+take_note(note *told)
+{
+    lock_take();
+    Tracer *self = watcher;
+    if (self != NULL) {
+        append_to_own(self, told);
+    }
+    lock_give();
+}
+
+/* Called for every audited event of every interpreter, without the lock. */
 static int
 on_audit(const char *event, PyObject *args, void *Py_UNUSED(data))
 {
-    if (watcher == NULL || (event[0] != 'o' && event[0] != 's')
+    if (atomic_load_explicit(&watcher, memory_order_relaxed) == NULL || (event[0] != 'o' && event[0] != 's')
         || (strncmp(event, "os.", 3) != 0 && strcmp(event, "subprocess.Popen") != 0)
         || PyInterpreterState_Get() != PyInterpreterState_Main()) {
         return 0;
     }
     const int error = errno;
     note told = {.n = 0};
-    if (describe(&told, event, args)) {
-        append_to_own(watcher, &told);
+    if (describe(&told, event, args, is_paused())) {
+        take_note(&told);
     }
     errno = error;
     return 0;
@@ -347,9 +369,12 @@ in_forked_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
+WITH_LOCK(before_fork, (PyObject *module, PyObject *args), (module, args))
+WITH_LOCK(in_forked_child, (PyObject *module, PyObject *args), (module, args))
+
 PyMethodDef children_methods[] = {
-    {"before_fork", before_fork, METH_NOARGS, PyDoc_STR("before_fork($module, /)\n--\n\nTake a note of the fork that follows.")},
-    {"in_forked_child", in_forked_child, METH_NOARGS,
+    {"before_fork", before_fork_locked, METH_NOARGS, PyDoc_STR("before_fork($module, /)\n--\n\nTake a note of the fork that follows.")},
+    {"in_forked_child", in_forked_child_locked, METH_NOARGS,
      PyDoc_STR("in_forked_child($module, /)\n--\n\nGo on in a recording of its own.")},
     {"note", note_elsewhere, METH_VARARGS,
      PyDoc_STR("note($module, path, words, /)\n--\n\nAppend a note to another process's notes, if they are there.")},

@@ -13,9 +13,70 @@ enum { HAS_EVENT_PER_ARM = PY_VERSION_HEX >= 0x030E0000 };
 /* Whether a traceback shows lines of what `python -c` runs. */
 enum { TRACEBACKS_SHOW_COMMANDS = PY_VERSION_HEX >= 0x030D0000 };
 
+/* A handle on an object that others may be about to free, from which a reference can be had for as long as it lives: with a GIL
+ * whoever can look at the object can have a reference, without one it may be on its way out already. */
+
+#ifdef Py_GIL_DISABLED
+
+enum { HAS_GIL = 0 };
+
+static inline PyObject *
+new_handle(PyObject *object)
+{
+    return PyWeakref_NewRef(object, NULL);
+}
+
+static inline void
+free_handle(PyObject *handle)
+{
+    Py_XDECREF(handle);
+}
+
+/* A new reference, or NULL without an exception: the object goes. */
+static inline PyObject *
+from_handle(PyObject *handle)
+{
+    PyObject *object;
+    return PyWeakref_GetRef(handle, &object) < 0 ? (PyErr_Clear(), NULL) : object;
+}
+
+#else
+
+enum { HAS_GIL = 1 };
+
+static inline PyObject *
+new_handle(PyObject *object)
+{
+    return object;
+}
+
+static inline void
+free_handle(PyObject *handle)
+{
+    (void)handle;
+}
+
+static inline PyObject *
+from_handle(PyObject *handle)
+{
+    return Py_NewRef(handle);
+}
+
+#endif
+
+/* What a module that needs no GIL has among its slots. */
+#ifdef Py_MOD_GIL_NOT_USED
+#    define NEEDS_NO_GIL {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#else
+#    define NEEDS_NO_GIL
+#endif
+
 /* Functions that came later than 3.12, as later versions have them. */
 
 #if PY_VERSION_HEX < 0x030D0000
+
+#    define Py_BEGIN_CRITICAL_SECTION(object) {
+#    define Py_END_CRITICAL_SECTION() }
 
 static inline int
 PyDict_GetItemRef(PyObject *dict, PyObject *key, PyObject **result)

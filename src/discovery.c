@@ -2,6 +2,7 @@
  * runs or is suspended already is looked for. */
 #include "tracer.h"
 
+#include "lock.h"
 #include "running.h"
 
 /* Whether an exception that came out of decide() is the program's: a signal handler's that ran there.  Want of memory is
@@ -57,7 +58,10 @@ name_of(const Tracer *self, PyCodeObject *code, PyObject *globals)
     if (self->templates == Py_None || globals == NULL || !is_marked(self, code, globals)) {
         return Py_NewRef(code->co_filename);
     }
-    return PyObject_CallMethod(self->templates, "name_of", "OO", code, globals);
+    const unsigned depth = lock_let_go();
+    PyObject *name = PyObject_CallMethod(self->templates, "name_of", "OO", code, globals);
+    lock_take_back(depth);
+    return name;
 }
 
 /* The file that code of this name is measured under, in *file; NULL there: it is not measured.  0, or -1 with an exception. */
@@ -76,7 +80,9 @@ decide_file(Tracer *self, PyObject *name, file_state **file)
     if (PyErr_Occurred()) {
         return -1;
     }
+    const unsigned depth = lock_let_go();
     PyObject *path = PyObject_CallOneArg(self->decide, name);
+    lock_take_back(depth);
     if (path == NULL) {
         return -1;
     }
@@ -91,6 +97,16 @@ decide_file(Tracer *self, PyObject *name, file_state **file)
     return failed ? -1 : 0;
 }
 
+static int
+meet(Tracer *self, PyCodeObject *code)
+{
+    const unsigned depth = lock_let_go();
+    PyObject *told = PyObject_CallOneArg(self->meet, (PyObject *)code);
+    Py_XDECREF(told);
+    lock_take_back(depth);
+    return told == NULL ? -1 : 0;
+}
+
 static int discover(Tracer *self, PyCodeObject *code, PyObject *globals);
 
 /* Decides on all code of a template, of which some has just been met, and records it: what never runs is told from the text of
@@ -98,7 +114,9 @@ static int discover(Tracer *self, PyCodeObject *code, PyObject *globals);
 static int
 discover_template(Tracer *self, PyCodeObject *code, PyObject *globals)
 {
+    const unsigned depth = lock_let_go();
     PyObject *codes = PyObject_CallMethod(self->templates, "codes_of", "OO", code, globals);
+    lock_take_back(depth);
     int failed = codes == NULL;
     for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(codes); i++) {
         PyObject *one = PyList_GET_ITEM(codes, i);
@@ -144,12 +162,10 @@ discover(Tracer *self, PyCodeObject *code, PyObject *globals)
     if (file != NULL && tracer_arm(self, state, self->full_mask) < 0) {
         return -1;
     }
-    PyObject *told = self->meet == Py_None ? Py_NewRef(Py_None) : PyObject_CallOneArg(self->meet, (PyObject *)code);
-    Py_XDECREF(told);
-    if (told != NULL && is_template && is_first && file != NULL) {
-        return discover_template(self, code, globals);
+    if (self->meet != Py_None && meet(self, code) < 0) {
+        return -1;
     }
-    return told == NULL ? -1 : 0;
+    return is_template && is_first && file != NULL ? discover_template(self, code, globals) : 0;
 }
 
 PyObject *
@@ -184,19 +200,16 @@ tracer_on_discovery(CALLBACK_ARGS)  /* (code, offset): D's PY_START and PY_RESUM
 int
 tracer_discover_registered(Tracer *self)
 {
-    list_link *head = &self->registry->all;
-    PyCodeObject *held = NULL;  // keeps the state we stand on in the list
+    code_state *state = NULL;
+    PyCodeObject *held = NULL;
     int failed = 0;
-    for (list_link *node = head->next; !failed && node != head;) {
-        code_state *state = STATE_OF_ALL(node);
-        Py_XSETREF(held, (PyCodeObject *)Py_NewRef(state->code));
+    while (!failed && (state = registry_next(self->registry, state, &held)) != NULL) {
         registry_untouch(state);
         state->serial = 0;  // which no context has
         state->file = NULL;
         state->is_awaiting = false;
         failed = decide_file(self, state->name == NULL ? state->code->co_filename : state->name, &state->file) < 0
                  || (state->file != NULL ? tracer_rearm(self, state) : 0) < 0;
-        node = node->next;
     }
     Py_XDECREF(held);
     return failed ? -1 : 0;
@@ -205,7 +218,9 @@ tracer_discover_registered(Tracer *self)
 int
 tracer_discover_running(Tracer *self)
 {
+    const unsigned depth = lock_let_go();
     PyObject *codes = running_code();
+    lock_take_back(depth);
     int failed = codes == NULL;
     for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(codes); i++) {
         failed = discover(self, (PyCodeObject *)PyList_GET_ITEM(codes, i), NULL) < 0;

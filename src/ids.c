@@ -5,20 +5,20 @@
 #include "compat.h"
 
 static int
-register_callback(Tracer *self, int tool, uint32_t event, vectorcallfunc function)
+add_callback(Tracer *self, vectorcallfunc function)
 {
     module_state *module = PyType_GetModuleState(Py_TYPE(self));
     Callback *callback = PyObject_GC_New(Callback, module->callback_type);
     if (callback == NULL) {
         return -1;
     }
-    callback->vectorcall = function;
+    callback->vectorcall = HAS_GIL ? function : tracer_on_event;
+    callback->function = function;
     callback->tracer = (Tracer *)Py_NewRef(self);
     PyObject_GC_Track(callback);
-    int failed = PyList_Append(self->callbacks, (PyObject *)callback) < 0
-                 || monitoring_register(&self->monitoring, tool, event, (PyObject *)callback) < 0;
+    int failed = PyList_Append(self->callbacks, (PyObject *)callback);
     Py_DECREF(callback);
-    return failed ? -1 : 0;
+    return failed;
 }
 
 static int
@@ -26,12 +26,27 @@ register_callbacks(Tracer *self)
 {
     tracer_callback table[N_CALLBACKS];
     tracer_callbacks(self, table);
-    for (size_t i = 0; i < N_CALLBACKS; i++) {
-        if (register_callback(self, table[i].tool, table[i].event, table[i].function) < 0) {
+    for (Py_ssize_t i = 0; i < N_CALLBACKS; i++) {
+        if (i == PyList_GET_SIZE(self->callbacks) && add_callback(self, table[i].function) < 0) {
+            return -1;
+        }
+        if (monitoring_register(&self->monitoring, table[i].tool, table[i].event, PyList_GET_ITEM(self->callbacks, i)) < 0) {
             return -1;
         }
     }
     return 0;
+}
+
+/* Lets go of the callbacks.  Without a GIL another thread may be about to call one, by a reference that it has borrowed from
+ * sys.monitoring: they stay until the collector, which stops the world, finds the tracer and them. */
+static void
+drop_callbacks(Tracer *self)
+{
+    PyObject *callbacks = self->callbacks;
+    if (HAS_GIL) {
+        self->callbacks = NULL;
+        Py_XDECREF(callbacks);
+    }
 }
 
 /* Before 3.14 a code object's local events outlive the tool, cost what events without a callback cost, and are heard by whoever
@@ -40,14 +55,14 @@ static int
 disarm_all(Tracer *self)
 {
     int ours = monitoring_owns(&self->monitoring, self->measuring);
-    list_link *head = &self->registry->all;
-    for (list_link *node = head->next; ours > 0 && node != head; node = node->next) {
-        code_state *state = STATE_OF_ALL(node);
-        if (state->armed != 0 && tracer_arm(self, state, 0) < 0) {
-            return -1;
-        }
+    code_state *state = NULL;
+    PyCodeObject *held = NULL;
+    int failed = ours < 0;
+    while (!failed && ours > 0 && (state = registry_next(self->registry, state, &held)) != NULL) {
+        failed = state->armed != 0 && tracer_arm(self, state, 0) < 0;
     }
-    return ours < 0 ? -1 : 0;
+    Py_XDECREF(held);
+    return failed ? -1 : 0;
 }
 
 void
@@ -61,9 +76,7 @@ tracer_free_ids(Tracer *self)
         PyErr_Clear();  // the id was not ours any more, or monitoring is being torn down
     }
     self->measuring = self->discovery = NO_TOOL;
-    PyObject *callbacks = self->callbacks;
-    self->callbacks = NULL;
-    Py_XDECREF(callbacks);
+    drop_callbacks(self);
 }
 
 /* Takes two tool ids, or one, and has D listen. */
@@ -72,8 +85,7 @@ tracer_take_ids(Tracer *self)
 {
     monitoring *m = &self->monitoring;
     const event_masks *events = &m->events;
-    self->callbacks = PyList_New(0);
-    if (self->callbacks == NULL) {
+    if (self->callbacks == NULL && (self->callbacks = PyList_New(0)) == NULL) {
         return -1;
     }
     self->measuring = monitoring_take_id(m);
@@ -81,7 +93,7 @@ tracer_take_ids(Tracer *self)
         if (!PyErr_Occurred()) {
             monitoring_raise_no_id(m);
         }
-        Py_CLEAR(self->callbacks);
+        drop_callbacks(self);
         return -1;
     }
     self->discovery = monitoring_take_id(m);

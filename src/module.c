@@ -1,7 +1,10 @@
 /* module: the Python face of the tracer (covcore/_tracer.pyi has its contract). */
 #include "tracer.h"
 
+#include <errno.h>
 #include <stddef.h>
+
+#include "compat.h"
 
 /* ---- start, stop, switch ---- */
 
@@ -78,6 +81,26 @@ Tracer_stop(PyObject *op, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
+/* Arms, with a recording open.  The index of the directory that took it, or -1 with an exception. */
+static Py_ssize_t
+begin(Tracer *self)
+{
+    if (tracer_take_ids(self) < 0) {
+        return -1;
+    }
+    Py_ssize_t used = keeping_begin(self);
+    self->started = used >= 0;
+    if (used < 0 || tracer_discover_registered(self) < 0 || tracer_discover_running(self) < 0) {
+        PyObject *exception = PyErr_GetRaisedException();
+        tracer_free_ids(self);
+        self->started = false;
+        recording_abandon(&self->recording);
+        PyErr_SetRaisedException(exception);
+        return -1;
+    }
+    return used;
+}
+
 static PyObject *
 Tracer_start(PyObject *op, PyObject *args, PyObject *kwargs)
 {
@@ -95,20 +118,15 @@ Tracer_start(PyObject *op, PyObject *args, PyObject *kwargs)
     PyObject *bytes = settings == NULL ? PyBytes_FromString("") : Py_NewRef(settings);
     int failed = bytes == NULL || set_up_start(self, directories, run_id, bytes) < 0;
     Py_XDECREF(bytes);
-    if (failed || tracer_take_ids(self) < 0) {
+    if (failed) {
         return NULL;
     }
-    Py_ssize_t used = keeping_begin(self);
-    self->started = used >= 0;
-    if (used < 0 || tracer_discover_registered(self) < 0 || tracer_discover_running(self) < 0) {
-        PyObject *exception = PyErr_GetRaisedException();
-        tracer_free_ids(self);
-        self->started = false;
-        recording_abandon(&self->recording);
-        PyErr_SetRaisedException(exception);
+    module->active = op;  // at once: other threads may run while audit hooks hear of what follows
+    const Py_ssize_t used = begin(self);
+    if (used < 0) {
+        module->active = NULL;
         return NULL;
     }
-    module->active = op;
     return PyLong_FromSsize_t(used);
 }
 
@@ -230,6 +248,30 @@ Tracer_get_error(PyObject *op, void *Py_UNUSED(closure))
     return Py_NewRef(self->error == NULL ? Py_None : self->error);
 }
 
+/* ---- what Python calls ---- */
+
+#define PLAIN    (PyObject *op, PyObject *args), (op, args)
+#define KEYWORDS (PyObject *op, PyObject *args, PyObject *kwargs), (op, args, kwargs)
+#define GETTER   (PyObject *op, void *closure), (op, closure)
+
+#define LOCKED(name, form) LOCKED_AS(name, form)
+#define LOCKED_AS(name, ...) WITH_LOCK(name, __VA_ARGS__)
+
+LOCKED(Tracer_start, KEYWORDS)
+LOCKED(tallying_start, KEYWORDS)
+LOCKED(tallying_take, PLAIN)
+LOCKED(Tracer_stop, PLAIN)
+LOCKED(Tracer_restart, PLAIN)
+LOCKED(Tracer_switch_context, PLAIN)
+LOCKED(Tracer_pause, PLAIN)
+LOCKED(Tracer_resume, PLAIN)
+LOCKED(Tracer_watch, PLAIN)
+LOCKED(Tracer_follow_forks, PLAIN)
+LOCKED(Tracer_note, PLAIN)
+LOCKED(Tracer_counts, PLAIN)
+LOCKED(Tracer_get_path, GETTER)
+LOCKED(Tracer_get_error, GETTER)
+
 /* ---- types and module ---- */
 
 static PyObject *
@@ -308,6 +350,7 @@ Tracer_dealloc(PyObject *op)
     Tracer *self = (Tracer *)op;
     PyTypeObject *type = Py_TYPE(op);
     PyObject_GC_UnTrack(op);
+    lock_take();
     forget_active(op);
     children_unwatch(self);
     (void)Tracer_clear(op);
@@ -333,6 +376,7 @@ Tracer_dealloc(PyObject *op)
         registry_release(self->registry);
     }
     PyMem_RawFree(self->buffer);
+    lock_give();
     type->tp_free(op);
     Py_DECREF(type);
 }
@@ -377,23 +421,23 @@ static PyType_Spec Callback_spec = {
 };
 
 static PyMethodDef Tracer_methods[] = {
-    {"start", (PyCFunction)(void (*)(void))Tracer_start, METH_VARARGS | METH_KEYWORDS,
+    {"start", (PyCFunction)(void (*)(void))Tracer_start_locked, METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR("start($self, /, directories, run_id, settings=b'')\n--\n\nOpen a recording and arm.")},
-    {"start_tally", (PyCFunction)(void (*)(void))tallying_start, METH_VARARGS | METH_KEYWORDS,
+    {"start_tally", (PyCFunction)(void (*)(void))tallying_start_locked, METH_VARARGS | METH_KEYWORDS,
      PyDoc_STR("start_tally($self, /, *, branches=True, resume=False)\n--\n\nArm, and keep hits in memory.")},
-    {"take", tallying_take, METH_NOARGS, PyDoc_STR("take($self, /)\n--\n\nGive the hits kept in memory, and forget them.")},
-    {"stop", Tracer_stop, METH_NOARGS, PyDoc_STR("stop($self, /)\n--\n\nDisarm and put the end mark.")},
-    {"restart", Tracer_restart, METH_NOARGS, PyDoc_STR("restart($self, /)\n--\n\nArm again whatever of ours was silenced.")},
-    {"switch_context", Tracer_switch_context, METH_VARARGS,
+    {"take", tallying_take_locked, METH_NOARGS, PyDoc_STR("take($self, /)\n--\n\nGive the hits kept in memory, and forget them.")},
+    {"stop", Tracer_stop_locked, METH_NOARGS, PyDoc_STR("stop($self, /)\n--\n\nDisarm and put the end mark.")},
+    {"restart", Tracer_restart_locked, METH_NOARGS, PyDoc_STR("restart($self, /)\n--\n\nArm again whatever of ours was silenced.")},
+    {"switch_context", Tracer_switch_context_locked, METH_VARARGS,
      PyDoc_STR("switch_context($self, static, test, phase, /)\n--\n\nRecord from here on under another context.")},
-    {"pause", Tracer_pause, METH_NOARGS, PyDoc_STR("pause($self, /)\n--\n\nRecord nothing until resume().")},
-    {"resume", Tracer_resume, METH_NOARGS, PyDoc_STR("resume($self, /)\n--\n\nRecord again.")},
-    {"watch", Tracer_watch, METH_NOARGS,
+    {"pause", Tracer_pause_locked, METH_NOARGS, PyDoc_STR("pause($self, /)\n--\n\nRecord nothing until resume().")},
+    {"resume", Tracer_resume_locked, METH_NOARGS, PyDoc_STR("resume($self, /)\n--\n\nRecord again.")},
+    {"watch", Tracer_watch_locked, METH_NOARGS,
      PyDoc_STR("watch($self, /)\n--\n\nTake notes on the processes that this one starts.")},
-    {"follow_forks", Tracer_follow_forks, METH_NOARGS,
+    {"follow_forks", Tracer_follow_forks_locked, METH_NOARGS,
      PyDoc_STR("follow_forks($self, /)\n--\n\nMeasure forked children.")},
-    {"note", Tracer_note, METH_O, PyDoc_STR("note($self, words, /)\n--\n\nTake a note.")},
-    {"counts", Tracer_counts, METH_NOARGS, PyDoc_STR("counts($self, /)\n--\n\nWhat was recorded, in numbers.")},
+    {"note", Tracer_note_locked, METH_O, PyDoc_STR("note($self, words, /)\n--\n\nTake a note.")},
+    {"counts", Tracer_counts_locked, METH_NOARGS, PyDoc_STR("counts($self, /)\n--\n\nWhat was recorded, in numbers.")},
     {0},
 };
 
@@ -404,8 +448,8 @@ static PyMemberDef Tracer_members[] = {
 
 static PyGetSetDef Tracer_getset[] = {
     {"started", Tracer_get_started, NULL, PyDoc_STR("Whether it measures."), NULL},
-    {"path", Tracer_get_path, NULL, PyDoc_STR("The recording's path without the number of a segment, or \"\"."), NULL},
-    {"error", Tracer_get_error, NULL, PyDoc_STR("What stopped recording early, or None."), NULL},
+    {"path", Tracer_get_path_locked, NULL, PyDoc_STR("The recording's path without the number of a segment, or \"\"."), NULL},
+    {"error", Tracer_get_error_locked, NULL, PyDoc_STR("What stopped recording early, or None."), NULL},
     {0},
 };
 
@@ -432,6 +476,11 @@ static int
 module_exec(PyObject *module)
 {
     module_state *state = PyModule_GetState(module);
+    errno = lock_prepare();
+    if (errno != 0) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
     state->registry = registry_new();
     if (state->registry == NULL) {
         return -1;
@@ -476,6 +525,7 @@ module_free(void *module)
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+    NEEDS_NO_GIL
     {0, NULL},
 };
 

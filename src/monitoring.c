@@ -1,6 +1,7 @@
 #include "monitoring.h"
 
 #include "compat.h"
+#include "lock.h"
 
 /* 3 and 4 have no name in PEP 669, so other tools that follow it are met there least; 1 is coverage's, then what is left. */
 static const int preferred_ids[N_TOOLS] = {4, 3, 1, 5, 2, 0};
@@ -230,7 +231,7 @@ monitoring_set_local(monitoring *m, int tool, PyCodeObject *code, uint32_t event
     return done(result);
 }
 
-/* Registers a callback.  A new reference to the one before, None if there was none, or NULL with an exception. */
+/* Registers a callback, which audit hooks hear of.  A new reference to the one before, None if there was none, or NULL with an exception. */
 static PyObject *
 replace(monitoring *m, int tool, uint32_t event, PyObject *callback)
 {
@@ -239,7 +240,9 @@ replace(monitoring *m, int tool, uint32_t event, PyObject *callback)
         return NULL;
     }
     PyObject *args[] = {m->tool_ids[tool], mask, callback};
+    const unsigned depth = lock_let_go();
     PyObject *before = PyObject_Vectorcall(m->register_callback, args, 3, NULL);
+    lock_take_back(depth);
     Py_DECREF(mask);
     return before;
 }

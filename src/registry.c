@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "compat.h"
+#include "lock.h"
+
 static void
 list_init(list_link *head)
 {
@@ -51,6 +54,7 @@ state_free(void *extra)
         return;
     }
     registry *reg = state->registry;
+    lock_take();
     if (reg->last == state) {
         reg->last_code = NULL;
         reg->last = NULL;
@@ -61,11 +65,13 @@ state_free(void *extra)
     shape_free(&state->shape);
     PyMem_RawFree(state->arms_taken);
     heard_free(&state->heard);
+    free_handle(state->handle);
     PyMem_RawFree(state);
     reg->n_states--;
     if (reg->n_holders == 0 && reg->n_states == 0) {
         registry_free(reg);
     }
+    lock_give();
 }
 
 registry *
@@ -104,17 +110,37 @@ registry_release(registry *reg)
     }
 }
 
+/* Without a GIL CPython 3.13 does not see to it that two users of a code object's extras get along. */
+
+static void *
+get_extra(const registry *reg, PyObject *code)
+{
+    void *extra = NULL;
+    Py_BEGIN_CRITICAL_SECTION(code);
+    if (PyUnstable_Code_GetExtra(code, reg->extra_index, &extra) < 0) {
+        PyErr_Clear();
+    }
+    Py_END_CRITICAL_SECTION();
+    return extra;
+}
+
+static int
+set_extra(const registry *reg, PyCodeObject *code, code_state *state)
+{
+    int failed;
+    Py_BEGIN_CRITICAL_SECTION(code);
+    failed = PyUnstable_Code_SetExtra((PyObject *)code, reg->extra_index, state);
+    Py_END_CRITICAL_SECTION();
+    return failed;
+}
+
 code_state *
 registry_find_slow(registry *reg, PyObject *code)
 {
     if (!PyCode_Check(code)) {
         return NULL;
     }
-    void *extra = NULL;
-    if (PyUnstable_Code_GetExtra(code, reg->extra_index, &extra) < 0) {
-        PyErr_Clear();
-        return NULL;
-    }
+    void *extra = get_extra(reg, code);
     if (extra != NULL) {
         reg->last_code = code;
         reg->last = extra;
@@ -132,13 +158,34 @@ registry_add(registry *reg, PyCodeObject *code)
     }
     state->registry = reg;
     state->code = code;
-    if (PyUnstable_Code_SetExtra((PyObject *)code, reg->extra_index, state) < 0) {
+    state->handle = new_handle((PyObject *)code);
+    if (state->handle == NULL || set_extra(reg, code, state) < 0) {
+        free_handle(state->handle);
         PyMem_RawFree(state);
         return NULL;
     }
     list_append(&reg->all, &state->all);
     reg->n_states++;
     return state;
+}
+
+PyCodeObject *
+registry_hold_code(const code_state *state)
+{
+    return (PyCodeObject *)from_handle(state->handle);
+}
+
+code_state *
+registry_next(registry *reg, const code_state *state, PyCodeObject **held)
+{
+    list_link *node = state == NULL ? reg->all.next : state->all.next;
+    PyCodeObject *code = NULL;
+    while (node != &reg->all && (code = registry_hold_code(STATE_OF_ALL(node))) == NULL) {
+        node = node->next;
+    }
+    code_state *next = code == NULL ? NULL : STATE_OF_ALL(node);
+    Py_XSETREF(*held, code);
+    return next;
 }
 
 file_state *

@@ -11,7 +11,7 @@
  *                        │ co_extra
  *                    code object
  *
- * Callers hold the GIL. */
+ * Callers hold the GIL, or what stands for it (lock.h). */
 #ifndef COVCORE_REGISTRY_H
 #define COVCORE_REGISTRY_H
 
@@ -64,6 +64,7 @@ typedef struct {
     bool is_awaiting;              /* decided on when it starts next: `file` is NULL until then */
     shape shape;
     PyCodeObject *code;            /* borrowed: the free function runs before it goes */
+    PyObject *handle;              /* on the code object, for who may come when it goes */
     struct registry *registry;
     list_link all;                 /* in registry.all */
 } code_state;
@@ -100,6 +101,13 @@ registry_find(registry *reg, PyObject *code)
 
 /* Registers a code object that is not registered yet.  NULL with an exception: no memory. */
 code_state *registry_add(registry *reg, PyCodeObject *code);
+
+/* A new reference to the code object of a state, or NULL: it goes. */
+PyCodeObject *registry_hold_code(const code_state *state);
+
+/* The state after this one (NULL: the first) of those whose code objects live, or NULL.  *held keeps its code object alive until the next
+ * call, which may be the last one or not: *held is to be let go of. */
+code_state *registry_next(registry *reg, const code_state *state, PyCodeObject **held);
 
 /* Adds a file.  NULL with an exception: no memory, or path can't be encoded. */
 file_state *registry_add_file(registry *reg, PyObject *path);

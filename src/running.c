@@ -3,52 +3,57 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Appends the code objects of a frame and its callers. */
-static int
-append_stack(PyObject *list, PyFrameObject *frame)
-{
-    Py_XINCREF(frame);
-    while (frame != NULL) {
-        PyCodeObject *code = PyFrame_GetCode(frame);
-        int failed = PyList_Append(list, (PyObject *)code);
-        Py_DECREF(code);
-        PyFrameObject *back = failed ? NULL : PyFrame_GetBack(frame);
-        Py_SETREF(frame, back);
-        if (failed) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static int
-append_threads(PyObject *list)
-{
-    PyObject *current_frames = PySys_GetObject("_current_frames");  // borrowed
-    if (current_frames == NULL) {
-        return 0;
-    }
-    PyObject *frames = PyObject_CallNoArgs(current_frames);
-    if (frames == NULL) {
-        return -1;
-    }
-    PyObject *thread, *frame;
-    Py_ssize_t position = 0;
-    int failed = 0;
-    while (!failed && PyDict_Next(frames, &position, &thread, &frame)) {
-        failed = PyFrame_Check(frame) ? append_stack(list, (PyFrameObject *)frame) : 0;
-    }
-    Py_DECREF(frames);
-    return failed;
-}
-
-/* Objects met while the collector is visited, where nothing may be allocated by Python. */
+/* Objects met while the collector is visited, where nothing that the collector knows may be freed. */
 typedef struct {
+    PyObject *frames;    /* borrowed: {thread: frame} of those whose stacks are still to be walked, or NULL */
     PyObject **objects;  /* strong references */
     size_t n;
     size_t room;
     bool no_memory;
 } harvest;
+
+/* 0, or -1: no memory. */
+static int
+reap(harvest *found, PyObject *object)
+{
+    if (found->n == found->room) {
+        size_t room = found->room ? found->room * 2 : 64;
+        PyObject **objects = PyMem_RawRealloc(found->objects, room * sizeof(*objects));
+        if (objects == NULL) {
+            found->no_memory = true;
+            return -1;
+        }
+        found->objects = objects;
+        found->room = room;
+    }
+    found->objects[found->n++] = Py_NewRef(object);
+    return 0;
+}
+
+/* The code objects of a frame and its callers. */
+static void
+reap_stack(harvest *found, PyObject *top)
+{
+    PyFrameObject *frame = PyFrame_Check(top) ? (PyFrameObject *)Py_NewRef(top) : NULL;
+    while (frame != NULL) {
+        PyCodeObject *code = PyFrame_GetCode(frame);
+        int failed = reap(found, (PyObject *)code);
+        Py_DECREF(code);
+        Py_SETREF(frame, failed ? NULL : PyFrame_GetBack(frame));
+    }
+}
+
+/* Those of all threads. */
+static void
+reap_threads(harvest *found)
+{
+    PyObject *thread, *frame;
+    Py_ssize_t position = 0;
+    while (found->frames != NULL && PyDict_Next(found->frames, &position, &thread, &frame)) {
+        reap_stack(found, frame);
+    }
+    found->frames = NULL;
+}
 
 static bool
 may_be_suspended(PyObject *object)
@@ -57,30 +62,23 @@ may_be_suspended(PyObject *object)
            || strcmp(Py_TYPE(object)->tp_name, "greenlet.greenlet") == 0;
 }
 
+/* Called for each object that the collector knows, while no other thread runs: so here, and nowhere else, the stacks of others keep
+ * still on builds without a GIL. */
 static int
-collect(PyObject *object, void *arg)
+visit(PyObject *object, void *arg)
 {
     harvest *found = arg;
-    if (!may_be_suspended(object)) {
-        return 1;
-    }
-    if (found->n == found->room) {
-        size_t room = found->room ? found->room * 2 : 64;
-        PyObject **objects = PyMem_RawRealloc(found->objects, room * sizeof(*objects));
-        if (objects == NULL) {
-            found->no_memory = true;
-            return 0;
-        }
-        found->objects = objects;
-        found->room = room;
-    }
-    found->objects[found->n++] = Py_NewRef(object);
-    return 1;
+    reap_threads(found);
+    return !may_be_suspended(object) || reap(found, object) == 0;
 }
 
+/* Appends what is harvested to the list of code objects.  What is suspended may have callers, which are harvested, too. */
 static int
-append_suspended_object(PyObject *list, PyObject *object)
+append(PyObject *list, harvest *found, PyObject *object)
 {
+    if (PyCode_Check(object)) {
+        return PyList_Append(list, object);
+    }
     const char *attribute = PyGen_CheckExact(object)        ? "gi_code"
                             : PyCoro_CheckExact(object)     ? "cr_code"
                             : PyAsyncGen_CheckExact(object) ? "ag_code"
@@ -94,22 +92,23 @@ append_suspended_object(PyObject *list, PyObject *object)
     if (PyCode_Check(value)) {
         failed = PyList_Append(list, value);
     }
-    else if (PyFrame_Check(value)) {
-        failed = append_stack(list, (PyFrameObject *)value);
+    else {
+        reap_stack(found, value);
     }
     Py_DECREF(value);
     return failed;
 }
 
 static int
-append_suspended(PyObject *list)
+append_all(PyObject *list, PyObject *frames)
 {
-    harvest found = {0};
-    PyUnstable_GC_VisitObjects(collect, &found);
+    harvest found = {.frames = frames};
+    PyUnstable_GC_VisitObjects(visit, &found);
     int failed = 0;
     for (size_t i = 0; i < found.n; i++) {
-        failed = failed || append_suspended_object(list, found.objects[i]) < 0;
-        Py_DECREF(found.objects[i]);
+        PyObject *object = found.objects[i];
+        failed = failed || append(list, &found, object) < 0;
+        Py_DECREF(object);
     }
     PyMem_RawFree(found.objects);
     if (!failed && found.no_memory) {
@@ -122,9 +121,12 @@ append_suspended(PyObject *list)
 PyObject *
 running_code(void)
 {
-    PyObject *list = PyList_New(0);
-    if (list != NULL && (append_threads(list) < 0 || append_suspended(list) < 0)) {
+    PyObject *current_frames = PySys_GetObject("_current_frames");  // borrowed
+    PyObject *frames = current_frames == NULL ? PyDict_New() : PyObject_CallNoArgs(current_frames);
+    PyObject *list = frames == NULL ? NULL : PyList_New(0);
+    if (list != NULL && append_all(list, frames) < 0) {
         Py_CLEAR(list);
     }
+    Py_XDECREF(frames);
     return list;
 }

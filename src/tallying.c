@@ -40,15 +40,12 @@ tallying_await(Tracer *self, bool resume)
     if (self->discovery == self->measuring) {
         return tracer_discover_registered(self);  // with one id no start is heard of again
     }
-    list_link *head = &self->registry->all;
+    code_state *state = NULL;
     PyCodeObject *held = NULL;
     int failed = 0;
-    for (list_link *node = head->next; !failed && node != head;) {
-        code_state *state = STATE_OF_ALL(node);
-        Py_XSETREF(held, (PyCodeObject *)Py_NewRef(state->code));
+    while (!failed && (state = registry_next(self->registry, state, &held)) != NULL) {
         PyObject *known = resume ? PyDict_GetItemWithError(self->decisions, state->code->co_filename) : NULL;  // borrowed
         failed = (known == NULL && PyErr_Occurred()) || await_start(self, state, known) < 0;
-        node = node->next;
     }
     Py_XDECREF(held);
     return failed ? -1 : 0;
@@ -75,17 +72,19 @@ tallying_start(PyObject *op, PyObject *args, PyObject *kwargs)
         self->failed = false;
         Py_CLEAR(self->error);
     }
+    module->active = op;
     if (tracer_take_ids(self) < 0) {
+        module->active = NULL;
         return NULL;
     }
     if (begin_tally(self) < 0 || tallying_await(self, resume) < 0) {
         PyObject *exception = PyErr_GetRaisedException();
         tracer_free_ids(self);
+        module->active = NULL;
         PyErr_SetRaisedException(exception);
         return NULL;
     }
     self->started = true;
-    module->active = op;
     Py_RETURN_NONE;
 }
 

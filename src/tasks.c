@@ -37,11 +37,8 @@ find_asyncio(Tracer *self)
 
 /* The task that runs in this thread (new reference), or NULL. */
 static PyObject *
-running_task(Tracer *self)
+running_task(const Tracer *self)
 {
-    if (!find_asyncio(self)) {
-        return NULL;
-    }
     PyObject *loop = PyObject_CallNoArgs(self->running_loop);
     PyObject *task = loop == NULL || loop == Py_None ? NULL : PyObject_CallOneArg(self->current_task, loop);
     Py_XDECREF(loop);
@@ -64,11 +61,11 @@ name_of(PyObject *task)
     return name;
 }
 
-/* The name of the task that this thread works for, a new reference, or NULL: for none. */
+/* The name of the task that this thread works for, a new reference, or NULL: for none.  Without the lock. */
 static PyObject *
-name_of_work(Tracer *self)
+name_of_work(const Tracer *self, bool may_have_task)
 {
-    PyObject *task = running_task(self);
+    PyObject *task = may_have_task ? running_task(self) : NULL;
     PyObject *inherited = NULL;
     if (PyContextVar_Get(self->task_variable, NULL, &inherited) < 0) {
         PyErr_Clear();
@@ -125,7 +122,10 @@ tasks_set_base(Tracer *self, PyObject *base)
 void
 tasks_follow(Tracer *self)
 {
-    PyObject *name = name_of_work(self);  // may let other threads run, which come here, too
+    const bool may_have_task = find_asyncio(self);
+    const unsigned depth = lock_let_go();
+    PyObject *name = name_of_work(self, may_have_task);  // other threads may run, which come here, too
+    lock_take_back(depth);
     const PyThreadState *thread = PyThreadState_Get();
     self->task_thread = thread->id;
     self->task_version = thread->context_ver;

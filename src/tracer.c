@@ -158,7 +158,10 @@ events_on(Tracer *self, const code_state *state)
 int
 tracer_rearm(Tracer *self, code_state *state)
 {
-    PyCodeObject *code = (PyCodeObject *)Py_NewRef(state->code);
+    PyCodeObject *code = registry_hold_code(state);
+    if (code == NULL) {
+        return 0;
+    }
     int failed = tracer_arm(self, state, 0) < 0 || tracer_arm(self, state, events_on(self, state)) < 0;
     Py_DECREF(code);
     return failed ? -1 : 0;
@@ -608,6 +611,17 @@ on_start(CALLBACK_ARGS)  /* (code, offset): M's PY_START and PY_RESUME */
 }
 
 /* ---- what ids.c registers ---- */
+
+PyObject *
+tracer_on_event(CALLBACK_ARGS)
+{
+    PyObject *held = Py_NewRef(callable);  // sys.monitoring has a borrowed reference
+    lock_take();
+    PyObject *result = ((Callback *)callable)->function(callable, args, nargsf, kwnames);
+    lock_give();
+    Py_DECREF(held);
+    return result;
+}
 
 void
 tracer_callbacks(const Tracer *self, tracer_callback table[N_CALLBACKS])

@@ -9,7 +9,7 @@
  *   children.c   notes on the processes that this one starts
  *   tasks.c      under which task of asyncio events come
  *
- * All of it runs with the GIL held. */
+ * All of it runs with the GIL held; without one, the parts that Python calls take what stands for it (lock.h). */
 #ifndef COVCORE_TRACER_H
 #define COVCORE_TRACER_H
 
@@ -18,6 +18,7 @@
 #include <stdbool.h>
 
 #include "arcs.h"
+#include "lock.h"
 #include "monitoring.h"
 #include "recording.h"
 #include "registry.h"
@@ -85,6 +86,7 @@ typedef struct {
 typedef struct {
     PyObject_HEAD
     vectorcallfunc vectorcall;
+    vectorcallfunc function;     /* what that calls with the lock, where there is no GIL */
     Tracer *tracer;
 } Callback;
 
@@ -135,6 +137,9 @@ enum { N_CALLBACKS = 9 };
 
 /* All of them: the first is M's for LINE, the last D's for PY_RESUME. */
 void tracer_callbacks(const Tracer *self, tracer_callback table[N_CALLBACKS]);
+
+/* What sys.monitoring calls where there is no GIL: calls the callback's function with the lock. */
+PyObject *tracer_on_event(CALLBACK_ARGS);
 
 /* Sets M's local events on a code object.  One that monitoring can't instrument is left alone. */
 int tracer_arm(Tracer *self, code_state *state, uint32_t events);

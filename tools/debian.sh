@@ -2,7 +2,7 @@
 #
 #     . tools/debian.sh
 #     debian_bring PREFIX "what is missing"               calls unpack FOLDER APT, which calls
-#     debian_packages APT SUITE "what else to do"
+#     debian_packages APT SUITE "what else to do" [deb-src]
 #
 # The caller has a function `die`. The mirror, the proxy and the keys are those that apt is set up with here.
 
@@ -32,7 +32,8 @@ debian_bring() {
 }
 
 # Have apt ready in the folder $1 for the release $2: `apt-get -c $1/apt.conf` then knows its packages. What $1/status says is taken to be
-# installed already; without that file nothing is, so that every library comes along. $3: what else to do where that fails.
+# installed already; without that file nothing is, so that every library comes along. $3: what else to do where that fails. $4: deb-src for
+# source packages in place of binaries.
 debian_packages() {
     mkdir -p "$1/state/lists/partial" "$1/cache/archives/partial"
     [ -e "$1/status" ] || : >"$1/status"
@@ -43,7 +44,7 @@ debian_packages() {
     [ -n "$mirror" ] || die "apt has no package source here: $3"
     keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     if [ -r $keyring ]; then signed="[signed-by=$keyring]"; else signed=; fi
-    echo "deb $signed $mirror $2 main" >"$1/sources.list"
+    echo "${4:-deb} $signed $mirror $2 main" >"$1/sources.list"
 
     # The host's own settings (proxy, certificates) still count; its hooks and pins do not.
     cat >"$1/apt.conf" <<CONF

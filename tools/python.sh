@@ -2,6 +2,7 @@
 # Print the absolute path of a CPython of exactly the given minor version that has its headers.
 #
 #     tools/python.sh 3.14
+#     tools/python.sh 3.13t        without the GIL; where there is none, tools/free_threaded.sh builds it
 #
 # The first one on PATH or under pyenv is taken. Failing that, on Debian and its kin, Debian's own packages are unpacked into a
 # private folder and never installed: they come from a newer release, whose C library must not replace the machine's. COVCORE_CACHE
@@ -22,7 +23,8 @@ usable() {
     "$1" -c "
 import os, sys, sysconfig, $modules
 header = os.path.join(sysconfig.get_path('include'), 'Python.h')
-if '%d.%d' % sys.version_info[:2] != '$version' or not os.path.exists(header):
+has_no_gil = sysconfig.get_config_var('Py_GIL_DISABLED')
+if '%d.%d%s' % (*sys.version_info[:2], 't' if has_no_gil else '') != '$version' or not os.path.exists(header):
     raise SystemExit(1)
 print(os.path.realpath(sys.executable))
 " 2>/dev/null
@@ -69,9 +71,10 @@ check() {
 }
 
 command -v pyenv >/dev/null && pyenvs=$(pyenv root) || pyenvs=$HOME/.pyenv
-for python in "python$version" "$pyenvs"/versions/"$version".*/bin/python; do
+for python in "python$version" "$pyenvs"/versions/"${version%t}".*/bin/python; do
     ! usable "$python" || exit 0
 done
 
+case $version in *t | *t-tsan) exec "$(dirname "$0")/free_threaded.sh" "$version" ;; esac
 debian_bring "$prefix" "no python$version with its headers on PATH or under pyenv"
 usable "$prefix/usr/bin/python$version"

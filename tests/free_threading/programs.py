@@ -1,0 +1,155 @@
+"""Programs in which many threads meet at once: each says what is to be found of them.
+
+`N` threads run the same `work`, so whatever the number is, the union of what they run is what one thread runs.  With a GIL they only take
+turns; without one they are in the tracer together, and ThreadSanitizer watches (`make sanitize-ft`).
+"""
+
+HEAD = """
+import gc, os, random, sys, threading
+N = int(os.environ.get("THREADS", "16"))
+ROUNDS = int(os.environ.get("ROUNDS", "20"))
+sys.setswitchinterval(1e-5)
+def together(function, n=N):
+    barrier = threading.Barrier(n)
+    def run(number):
+        barrier.wait()
+        function(number)
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(n)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+def arms(n):
+    total = 0
+    for i in range(n):
+        if i % 3: total += 1
+        elif i % 5 and i % 7: total -= 1
+        else: total = i if total > i else -i
+        while total > 50: total //= 2
+    return [x for x in range(n) if x & 1 or x % 4], total
+def steps(n):
+    try:
+        for i in range(n):
+            if i == 5: continue
+            yield i
+    finally:
+        n = 0
+def one_way(n):
+    for i in range(n):
+        if i >= 0: continue
+        n = i
+def work(number):
+    arms(60 + number % 2)
+    list(steps(8))
+    one_way(300)
+"""
+
+# One code object after the other that all threads start at the same time.
+DISCOVERY = """
+SOURCE = "def f(x):\\n    if x:\\n        return 1\\n    for y in (1, 2): x += y\\n    return x\\n"
+for round in range(ROUNDS):
+    namespace = {}
+    exec(compile(SOURCE, PROGRAM, "exec"), namespace)
+    together(lambda number: namespace["f"](number % 2 if N > 1 else 0) or namespace["f"](1))
+"""
+
+UNION = """
+for round in range(ROUNDS):
+    together(work)
+"""
+
+# One thread switches while the others run.
+SWITCHING = """
+over = threading.Event()
+def switches():
+    n = 0
+    while not over.is_set():
+        n += 1
+        switch(f"context {n % 40}")
+def rounds(number):
+    for _ in range(ROUNDS): work(number)
+switcher = threading.Thread(target=switches)
+switcher.start()
+together(rounds)
+over.set()
+switcher.join()
+switch("last")
+work(0); work(1)
+"""
+
+# Threads that live for one call.
+BIRTHS = """
+def parent(number):
+    for _ in range(ROUNDS):
+        thread = threading.Thread(target=work, args=(number,))
+        thread.start()
+        switch(f"thread {number}")
+        thread.join()
+together(parent)
+"""
+
+# Code that goes while it is armed again.
+DYING = """
+SOURCE = "def f(x):\\n    if x: return 1\\n    return 2\\n"
+def short(number):
+    for n in range(ROUNDS):
+        namespace = {}
+        exec(compile(SOURCE, PROGRAM, "exec"), namespace)
+        namespace["f"](number)
+        switch(f"{number} {n}")
+        namespace["f"](0)
+        if n % 4 == 0: gc.collect()
+together(short)
+"""
+
+# Measuring starts and stops while the others run.
+STARTS = """
+over = threading.Event()
+def starts():
+    for n in range(ROUNDS):
+        stop()
+        start()
+    over.set()
+def until(number):
+    while not over.is_set(): work(number)
+starter = threading.Thread(target=starts)
+starter.start()
+together(until)
+starter.join()
+work(0); work(1)
+"""
+
+# Forks while others run and switch; the child must find no lock that is held, and records its own.
+FORKS = """
+over = threading.Event()
+def busy(number):
+    n = 0
+    while not over.is_set():
+        n += 1
+        if number == 1: switch(f"context {n % 10}")
+        work(number)
+def forks():
+    for n in range(ROUNDS):
+        child = os.fork()
+        if child == 0:
+            work(n)
+            os._exit(n % 100)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == n % 100
+def either(number):
+    if number == 0:
+        try: forks()
+        finally: over.set()
+    else: busy(number)
+together(either)
+"""
+
+PROGRAMS = {
+    name: HEAD + text
+    for name, text in {
+        "discovery": DISCOVERY,
+        "union": UNION,
+        "switching": SWITCHING,
+        "births": BIRTHS,
+        "dying": DYING,
+        "starts": STARTS,
+        "forks": FORKS,
+    }.items()
+}
