@@ -2,16 +2,17 @@
 
 #ifdef Py_GIL_DISABLED
 
-#    include <pthread.h>
 #    include <stdatomic.h>
 #    include <stdbool.h>
+
+#    include "platform.h"
 
 static PyMutex mutex;
 static _Atomic unsigned long owner;  /* who has it: 0, or what only that thread has written here */
 static unsigned depth;               /* how often: the owner's */
 static bool is_locked;               /* the mutex, by the owner */
 
-static pthread_once_t prepared = PTHREAD_ONCE_INIT;
+static platform_once prepared = PLATFORM_ONCE;
 static int prepare_error;
 
 static void
@@ -25,14 +26,14 @@ free_in_child(void)
 static void
 watch_forks(void)
 {
-    prepare_error = pthread_atfork(NULL, NULL, free_in_child);
+    prepare_error = platform_watch_forks(free_in_child);
 }
 
 int
 lock_prepare(void)
 {
-    const int error = pthread_once(&prepared, watch_forks);
-    return error != 0 ? error : prepare_error;
+    platform_call_once(&prepared, watch_forks);
+    return prepare_error;
 }
 
 void

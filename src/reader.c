@@ -504,7 +504,6 @@ static PyMethodDef reader_methods[] = {
 /* There is no state: each interpreter may have the module, under a GIL of its own. */
 static PyModuleDef_Slot reader_slots[] = {
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-    NEEDS_NO_GIL
     {0, NULL},
 };
 
