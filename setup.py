@@ -39,6 +39,7 @@ FACES = {
         "lock",
         "module",
         "monitoring",
+        "quiet",
         "registry",
         "running",
         "tallying",

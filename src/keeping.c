@@ -73,7 +73,7 @@ begin_generation(Tracer *self)
         PyDict_Clear(self->contexts);
     }
     self->generation = ++self->registry->n_recordings;
-    self->serial++;
+    tracer_begin_serial(self);
     if (recording_run(&self->recording, PyBytes_AS_STRING(self->settings), (size_t)PyBytes_GET_SIZE(self->settings)) < 0
         || (!in_empty_context(self) && keeping_context(self) < 0)) {
         if (!PyErr_Occurred()) {

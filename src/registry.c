@@ -4,6 +4,7 @@
 
 #include "compat.h"
 #include "lock.h"
+#include "quiet.h"
 
 static void
 list_init(list_link *head)
@@ -59,6 +60,7 @@ state_free(void *extra)
         reg->last_code = NULL;
         reg->last = NULL;
     }
+    quiet_forget();
     list_remove(&state->all);
     list_remove(&state->touched);
     Py_XDECREF(state->name);

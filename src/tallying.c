@@ -15,7 +15,7 @@ begin_tally(Tracer *self)
     tally_fini(&self->tally);
     arcs_clear(&self->arcs);
     self->generation = ++self->registry->n_recordings;
-    self->serial++;
+    tracer_begin_serial(self);
     return 0;
 }
 

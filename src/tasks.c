@@ -138,5 +138,5 @@ tasks_follow(Tracer *self)
         tracer_fail(self);
         return;
     }
-    self->serial++;
+    tracer_begin_serial(self);
 }

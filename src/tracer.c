@@ -504,6 +504,9 @@ on_branch(CALLBACK_ARGS)  /* (code, source, destination): before 3.14, of both a
     const uint8_t taken = state->arms_taken[index];
     PyObject *result = silence(self, state);
     const bool may_end = taken == BOTH_TAKEN || self->failed || is_proved_elsewhere(self, state, it, taken);
+    if (!may_end && state->spare == 0 && (state->arm_patience == 0 || !(it->provable & ~taken))) {
+        quiet_remember(args[0], number_of(args[1]), number_of(args[2]));
+    }
     return may_end ? result : Py_NewRef(Py_None);  // both are immortal
 }
 
@@ -582,6 +585,7 @@ on_instruction(CALLBACK_ARGS)  /* (code, offset) */
         const arm_proof *proof = shape_proof(&state->shape, offset);
         if (proof != NULL) {
             hit_arm(self, state, proof->site, proof->arm == 0 ? LEFT_TAKEN : RIGHT_TAKEN);
+            quiet_forget();  // the site may be silenced
         }
     }
     return silence(self, state);
@@ -615,6 +619,10 @@ on_start(CALLBACK_ARGS)  /* (code, offset): M's PY_START and PY_RESUME */
 PyObject *
 tracer_on_event(CALLBACK_ARGS)
 {
+    if (!HAS_EVENT_PER_ARM && PyVectorcall_NARGS(nargsf) == 3
+        && quiet_knows(args[0], number_of(args[1]), number_of(args[2]))) {
+        return Py_NewRef(Py_None);
+    }
     PyObject *held = Py_NewRef(callable);  // sys.monitoring has a borrowed reference
     lock_take();
     PyObject *result = ((Callback *)callable)->function(callable, args, nargsf, kwnames);

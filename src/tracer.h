@@ -20,6 +20,7 @@
 #include "arcs.h"
 #include "lock.h"
 #include "monitoring.h"
+#include "quiet.h"
 #include "recording.h"
 #include "registry.h"
 #include "tally.h"
@@ -149,6 +150,14 @@ int tracer_rearm(Tracer *self, code_state *state);
 
 /* Arms again what was touched since the last switch, and forgets that it was. */
 int tracer_rearm_touched(Tracer *self);
+
+/* Begins a new serial: every arc counts as not hit. */
+static inline void
+tracer_begin_serial(Tracer *self)
+{
+    self->serial++;
+    quiet_forget();
+}
 
 /* Keeps the exception that is set (or the recording's errno) as the reason why recording stopped. */
 void tracer_fail(Tracer *self);
