@@ -48,7 +48,7 @@ SOURCE = "def f(x):\\n    if x:\\n        return 1\\n    for y in (1, 2): x += y
 for round in range(ROUNDS):
     namespace = {}
     exec(compile(SOURCE, PROGRAM, "exec"), namespace)
-    together(lambda number: namespace["f"](number % 2 if N > 1 else 0) or namespace["f"](1))
+    together(lambda number: (namespace["f"](number % 2), namespace["f"](1 - number % 2)))
 """
 
 UNION = """
@@ -93,9 +93,9 @@ def short(number):
     for n in range(ROUNDS):
         namespace = {}
         exec(compile(SOURCE, PROGRAM, "exec"), namespace)
-        namespace["f"](number)
+        namespace["f"](number % 2)
         switch(f"{number} {n}")
-        namespace["f"](0)
+        namespace["f"](1 - number % 2)
         if n % 4 == 0: gc.collect()
 together(short)
 """
