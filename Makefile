@@ -175,6 +175,8 @@ $(patsubst %,.venv/%/bin/python,$(sort $(PYTHONS) $(PY))): .venv/%/bin/python:
 	$(call uv,$*) --target $(call venv,$*)/plugins --no-deps --group plugins
 	$(call uv,$*) --target $(call venv,$*)/tools --no-deps --group tools
 	$(call uv,$*) --target $(call venv,$*)/engines --no-deps --group engines
+	$(call uv,$*) --target $(call venv,$*)/compilers --group compilers
+	$(call uv,$*) --target $(call venv,$*)/notebooks --group notebooks
 	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/plugin' >.venv/$*/lib/python$*/site-packages/_covcore_tree.pth
 	@touch $@
 

@@ -278,7 +278,7 @@ static PyObject *
 Tracer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"decide", "spare", "by_task", "templates", NULL};
-    static const char *const marks[N_MARKS] = {"debug_info", "_template_filename"};  // Jinja2's, Mako's
+    static const char *const marks[N_MARKS] = {"debug_info", "_template_filename", "_getframe"};  // Jinja2's, Mako's, Cython's
     PyObject *decide, *templates = Py_None;
     int spare = 1, by_task = 0;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|$ppO:Tracer", names, &decide, &spare, &by_task, &templates)) {

@@ -32,7 +32,7 @@ typedef struct {
     PyObject *active;            /* borrowed: the Tracer that is started */
 } module_state;
 
-enum { N_MARKS = 2 };
+enum { N_MARKS = 3 };
 
 typedef struct {
     PyObject_HEAD

@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from covcore.analysis.unseen import unseen
 from covcore.analysis.workers import spread
 from covcore.store.database import Code, Database, SourceFile
 
+CELL = re.compile(r"(.*/ipykernel_\d+)/\d+\.py")  # what ipykernel calls a cell: its process, a hash of the text
 WORTH_SPREADING = 1_000_000  # characters of source: about half a second
 
 
@@ -65,7 +67,22 @@ def analyse_all(
 
     found |= analyse_jobs(jobs(), cache, n_workers)
     cache.save(files)
-    return [found[path] for path in sorted(found)]
+    return [found[path] for path in sorted(grouped(found))]
+
+
+def grouped(found: dict[str, Analysed]) -> dict[str, Analysed]:
+    """Have one entry for all cells of a notebook: each has a file's name, but there is no file."""
+    cells: dict[str, list[str]] = {}
+    for path, file in found.items():
+        notebook = None if file.result else CELL.match(path)
+        if notebook:
+            cells.setdefault(notebook[1], []).append(path)
+    for folder, paths in cells.items():
+        for path in paths:
+            del found[path]
+        n_cells = f"{len(paths)} cell{'s' * (len(paths) > 1)} of a notebook"
+        found[folder] = Analysed(folder, None, "notebook", f"stands for {n_cells}, whose text is kept nowhere")
+    return found
 
 
 class Job(NamedTuple):

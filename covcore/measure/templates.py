@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 UNMEASURED = ""
 MOST = 16 << 20  # bytes of a module of Mako's
 JINJA2_NAMES = frozenset(("name", "blocks", "debug_info"))
+GETS_FRAME = ("_getframe",)  # all that code does that Cython runs to have a frame for a traceback, with the name of a source of its own
 MAKO_NAMES = frozenset(("_magic_number", "_template_filename", "_template_uri"))
 
 
@@ -36,8 +37,10 @@ def name_of(code: CodeType, namespace: "Namespace") -> str:
         namespace: its globals.
 
     Returns:
-        UNMEASURED if it is a template's without a file, or only defines the functions of one; co_filename if it is no template's.
+        co_filename if it is no template's; UNMEASURED if the template has no file, or the code only defines its functions, or is nobody's.
     """
+    if code.co_names == GETS_FRAME:
+        return UNMEASURED
     if code.co_name == "<module>":
         return UNMEASURED if _defines_template(code, namespace) else code.co_filename
     if (

@@ -1,6 +1,6 @@
 """What every report begins with: the analysed files, and a word on standard error about those that cannot be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from operator import add
 from typing import NamedTuple, Protocol
@@ -17,6 +17,8 @@ from covcore.report.names import plain_name
 from covcore.report.progress import progress
 from covcore.report.selection import chosen_contexts, file_chooser
 from covcore.store.database import Database
+
+MOST_NAMED = 10  # files that are left out, of those for one reason
 
 
 class Options(exclusions.Settings, Protocol):
@@ -78,14 +80,24 @@ def analysed(database: Database, options: Options) -> Results:
             contexts,
             roots=Roots.of(options.source, options.paths),
         )
-    for file in files:
-        if file.result is None:
-            say("warning", f"{plain_name(file.path)} {file.problem}: it is left out of the total")
+    _tell_left_out([file for file in files if file.result is None])
     if all(file.result is None for file in files):
         raise CovcoreError(_nothing(files, options))
     total = reduce(add, (file.result.figures for file in files if file.result), Figures())
     loss = processes.tell(database)
     return Results(files, contexts, total, loss if getattr(options, "strict", False) else "")
+
+
+def _tell_left_out(files: Iterable[Analysed]) -> None:
+    by_mark: dict[str, list[Analysed]] = {}
+    for file in files:
+        by_mark.setdefault(file.mark, []).append(file)
+    for mark, marked in by_mark.items():
+        for file in marked[:MOST_NAMED]:
+            say("warning", f"{plain_name(file.path)} {file.problem}: it is left out of the total")
+        more = marked[MOST_NAMED:]
+        if more:
+            say("warning", f"{len(more)} more left out of the total: {mark}")
 
 
 def _nothing(files: Sequence[Analysed], options: Options) -> str:
