@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 UNMEASURED = ""
 MOST = 16 << 20  # bytes of a module of Mako's
 JINJA2_NAMES = frozenset(("name", "blocks", "debug_info"))
-GETS_FRAME = ("_getframe",)  # all that code does that Cython runs to have a frame for a traceback, with the name of a source of its own
+GETS_FRAME = (
+    "_getframe",
+)  # all that code does that Cython runs to have a frame for a traceback, with the name of a source of its own
 MAKO_NAMES = frozenset(("_magic_number", "_template_filename", "_template_uri"))
 
 
