@@ -21,7 +21,8 @@ print(f(1))
 #
 import missing_module
 #
-%time print(f(0))
+%cd -q .
+print(f(0))
 """
 EXECUTE = """
 import logging, sys
@@ -30,7 +31,7 @@ from nbclient import NotebookClient
 book = nbformat.read(sys.argv[1], 4)
 NotebookClient(book, kernel_name="here", allow_errors=True, extra_arguments=["--log-level=50"]).execute()
 for cell in book.cells:
-    print([output.get("text", output.get("ename", "")).splitlines()[:1] for output in cell.outputs])
+    print("".join(output.get("text", output.get("ename", "")) for output in cell.outputs))
 """
 SHELL = """
 from IPython.core.interactiveshell import InteractiveShell
@@ -73,7 +74,7 @@ def test_a_notebook(place: Place) -> None:
         "IPYTHONDIR": str(place.folder / "ipython"),
     }
     bare = place.python("execute.py", "book.ipynb")
-    assert "[['ModuleNotFoundError']]" in bare.stdout, bare.stderr
+    assert "ModuleNotFoundError" in bare.stdout, bare.stderr
     done = place.covcore("run", "--omit=*/notebooks/*", "execute.py", "book.ipynb")
     assert (done.status, done.stdout) == (0, bare.stdout)
     report = place.covcore("report", "-m")
