@@ -670,6 +670,36 @@ print(x, tracer.error)
     assert run(script) == "alarm None\n1 None\n"
 
 
+def test_what_ran_in_a_pause_is_heard_after_it() -> None:
+    """Code that is met, and silenced, in a pause; and code of before it."""
+    script = """
+from covcore import _reader, _tracer
+tracer = _tracer.Tracer(lambda path: path if path == "made" else None)
+exec(compile("def f(x):\\n    if x:\\n        return 1\\n    return 2\\n" * 2, "made", "exec"))
+before = f
+exec(compile("\\n" * 9 + "def f(x):\\n    if x:\\n        return 1\\n    return 2\\n", "made", "exec"))
+def told():
+    found = []
+    for (_, _, shape), bits in tracer.take():
+        lines = _reader.decode_shape(shape)[0]
+        found += [line for slot, line in enumerate(lines) if bits[slot >> 3] & 0x80 >> (slot & 7)]
+    return sorted(found)
+tracer.start_tally()
+before(0)
+print(told())
+tracer.pause()
+before(1); f(1); before(0); f(0)
+print(told())
+tracer.resume()
+before(1); f(1)
+print(told())
+tracer.restart()
+f(0)
+print(told())
+"""
+    assert run(script) == "[6, 8]\n[]\n[6, 7, 11, 12]\n[11, 13]\n"
+
+
 def test_deep_recursion_is_not_an_error() -> None:
     script = (
         PRELUDE

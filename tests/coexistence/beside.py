@@ -35,7 +35,12 @@ def exits(n, k):
 def one_liner(n): return [i if i % 3 else -i for i in range(n)]
 def steps(n):
     for i in range(n): yield i
-switch("A"); exits(6000, -5); one_liner(6000); list(steps(6000))
+def late(n, last):
+    for i in range(n): n += i
+    if last:
+        n = 0
+    return n
+switch("A"); exits(6000, -5); one_liner(6000); list(steps(6000)); late(6000, 0); late(0, 1)
 switch("B"); exits(6000, 5999); exits(0, 0); one_liner(0)
 switch("A"); exits(9, -1); list(steps(1))
 """

@@ -74,6 +74,41 @@ def test_contexts_have_the_lines_and_branches_that_ctrace_gives_them(place: Plac
     assert n > 130
 
 
+LONG = """\
+def f(x, y):
+    if (
+        x and
+        y
+    ):
+        return [
+            x,
+            y,
+        ]
+    for i in (
+        x, y
+    ):
+        str(
+            i)
+    while (
+        x
+    ):
+        x -= 1
+    return (
+        x
+    )
+f(1, 1)
+switch("A")
+f(2, 0)
+"""
+
+
+def test_statements_of_several_lines(place: Place) -> None:
+    """The first of which may have no code."""
+    ours, theirs = (by_context(place, core, {"long": LONG})["long"]["A"][:2] for core in ("covcore", "ctrace"))
+    assert ours[1] == theirs[1] != []
+    assert set(theirs[0]) - set(ours[0]) <= {LONG.count("\n") - 1}  # the line under way
+
+
 def test_no_line_is_inferred(place: Place) -> None:
     """coverage.py's own core on sys.monitoring has line 3 as run."""
     program = "def f(x):\n    assert x > 4\n    print('never')\n    return 1\ntry: f(1)\nexcept AssertionError: pass\n"

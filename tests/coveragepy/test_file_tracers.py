@@ -260,3 +260,42 @@ def test_reports_of_templates(place: Place) -> None:
     assert ours == report(place)
     assert ours["part.html"]["executed_lines"] == [1, 2]
     assert ours["page.html"]["missing_lines"] == []
+
+
+FAILS = """
+import coverage
+class Tracer(coverage.FileTracer):
+    def source_filename(self): return __file__.replace("fails", "source")
+    def line_number_range(self, frame):
+        if frame.f_lineno == 3: raise ValueError("so it is")
+        return frame.f_lineno, frame.f_lineno
+class Plugin(coverage.CoveragePlugin):
+    def file_tracer(self, filename): return Tracer() if filename.endswith("made.py") else None
+def coverage_init(registry, options): registry.add_file_tracer(Plugin())
+"""
+WHOSE = """
+import coverage
+data = coverage.CoverageData(".coverage")
+data.read()
+for name in sorted(data.measured_files()):
+    print(name, data.file_tracer(name))
+"""
+
+
+def test_a_plugin_that_fails(place: Place) -> None:
+    """It is disabled, and of its files no plugin is named."""
+    settings(place, "", ", fails")
+    place.write("fails.py", FAILS)
+    place.write("made.py", "a = 1\nb = 2\nc = 3\nd = 4\n")
+    place.write("program.py", "import made\n")
+    found = []
+    for core in CORES:
+        environment = {"COVERAGE_CORE": core} if core != "covcore" else {}
+        outcome = place.python("-m", "coverage", "run", "program.py", **environment)
+        assert outcome.status == 0
+        assert "ValueError: so it is" in outcome.stderr
+        assert "Disabling plug-in 'fails.Plugin' due to previous exception" in outcome.stderr
+        found.append(place.python("-c", WHOSE).stdout)
+    ours, theirs = found
+    assert ours == theirs
+    assert "source.py" in ours

@@ -52,6 +52,23 @@ def test_no_context_is_lost(place: Place, settings: str, end: str) -> None:
     check_contexts(place, range(12 if "switch(9" in end else 9), next(iter(data_files(place))))
 
 
+IN_A_SWITCH = """
+import coverage.collector as c
+own = c.Collector.switch_context
+def switch_context(self, name):
+    if name == "test 9":
+        os.kill(os.getpid(), signal.SIGTERM)
+    return own(self, name)
+c.Collector.switch_context = switch_context
+switch(0, 12)
+"""
+
+
+def test_no_context_is_lost_where_sigterm_comes_in_the_middle_of_a_switch(place: Place) -> None:
+    assert run(place, "sigterm = True\n", SWITCHES + IN_A_SWITCH).status == -15
+    check_contexts(place, range(9))
+
+
 def data_files(place: Place) -> list[str]:
     return sorted(path.name for path in place.folder.glob(".coverage*") if path.name != ".coveragerc")
 
