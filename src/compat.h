@@ -10,6 +10,17 @@
  * tells of both and is silenced for both. */
 enum { HAS_EVENT_PER_ARM = PY_VERSION_HEX >= 0x030E0000 };
 
+/* Whether what a conditional jump tests is True or False, so that nothing runs between the jump and where it leads.  Before 3.13 it
+ * may be any object, whose __bool__ runs. */
+enum { TESTS_ARE_OF_BOOLS = PY_VERSION_HEX >= 0x030D0000 };
+
+/* Whether no other thread runs between a jump and where it leads, as joins (joins.h) need it. */
+#ifdef Py_GIL_DISABLED
+enum { JOINS_TELL = false };
+#else
+enum { JOINS_TELL = true };
+#endif
+
 /* Whether a traceback shows lines of what `python -c` runs. */
 enum { TRACEBACKS_SHOW_COMMANDS = PY_VERSION_HEX >= 0x030D0000 };
 

@@ -131,8 +131,8 @@ discover_template(Tracer *self, PyCodeObject *code, PyObject *globals)
     return failed ? -1 : 0;
 }
 
-/* Decides on a code object that is met for the first time, or awaited, and arms it.  globals: as name_of has them.  0, or -1 with an
- * exception. */
+/* Decides on a code object that is met for the first time, or awaited, and arms it.  globals: as name_of has them, NULL
+ * where it runs already.  0, or -1 with an exception. */
 static int
 discover(Tracer *self, PyCodeObject *code, PyObject *globals)
 {
@@ -157,6 +157,7 @@ discover(Tracer *self, PyCodeObject *code, PyObject *globals)
     const bool is_template = name != code->co_filename;
     Py_XSETREF(state->name, is_template ? Py_NewRef(name) : NULL);
     Py_DECREF(name);
+    state->is_whole = globals != NULL && !state->is_awaiting;
     state->is_awaiting = false;
     state->file = file;
     if (file != NULL && tracer_arm(self, state, self->full_mask) < 0) {

@@ -10,9 +10,9 @@
 
 /* Bits of a mark, one mark a unit, beside those of sites.c. */
 enum {
-    ENTERED = 0x20, /* a jump leads here, an arm for one */
-    SHARED = 0x40,  /* and so does something else */
-    HANDLER = 0x80, /* an exception leads here */
+    ENTERED = 0x20,   /* the RIGHT of a site leads here */
+    SHARED = 0x40,    /* and so does another arm */
+    OTHERWISE = 0x80, /* something that is no arm leads here: a jump, the instruction before, an exception */
 };
 
 /* Marks where handlers begin. */
@@ -24,7 +24,7 @@ int64_t proofs_end_send(const shape_source *source, uint32_t unit);
 /* Finds out which sites of an `async for` are those of comprehensions.  Sites must have their positions. */
 void proofs_tell_comprehensions(const shape_source *source, shape *s);
 
-/* Fills in the proofs and what the sites say of them, for which there must be room: two for each site. */
-void proofs_find(shape *s, const uint8_t *marks);
+/* Fills in the proofs and what the sites say of them, for which there must be room: two for each site.  The marks are spent. */
+void proofs_find(shape *s, uint8_t *marks);
 
 #endif

@@ -96,7 +96,7 @@ shape_start_slot(const shape *s, uint32_t offset)
 }
 
 const arm_proof *
-shape_proof(const shape *s, uint32_t offset)
+shape_proofs(const shape *s, uint32_t offset, uint32_t *n)
 {
     uint32_t low = 0, high = s->n_proofs;
 
@@ -109,7 +109,11 @@ shape_proof(const shape *s, uint32_t offset)
             high = middle;
         }
     }
-    return low < s->n_proofs && s->proofs[low].offset == offset ? &s->proofs[low] : NULL;
+    while (high < s->n_proofs && s->proofs[high].offset == offset) {
+        high++;
+    }
+    *n = high - low;
+    return s->proofs + low;
 }
 
 /* The number of sites whose source is below the offset.  Sites are spread over code more or less evenly, so the search

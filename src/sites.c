@@ -234,12 +234,12 @@ right_of(const builder *b, uint32_t unit)
     return (int64_t)unit_after(b, unit) + argument_at(b, unit) + beyond;
 }
 
-/* Only before 3.14: something leads to the unit. */
+/* Only before 3.14: the RIGHT of a site leads to the unit, or a jump. */
 static void
-mark_entry(builder *b, int64_t unit)
+mark_entry(builder *b, int64_t unit, bool is_arm)
 {
     if (!ARMS_HAVE_EVENTS && unit >= 0 && unit < b->n_units) {
-        b->marks[unit] |= b->marks[unit] & ENTERED ? SHARED : ENTERED;
+        b->marks[unit] |= !is_arm ? OTHERWISE : b->marks[unit] & ENTERED ? SHARED : ENTERED;
     }
 }
 
@@ -254,7 +254,7 @@ static int
 mark_site(builder *b, uint32_t unit, int64_t right)
 {
     b->most.n_sites++;
-    mark_entry(b, right);
+    mark_entry(b, right, true);
     return mark_leader(b, left_of(b, unit)) || mark_leader(b, right) ? -1 : 0;
 }
 
@@ -299,7 +299,7 @@ mark_jump(builder *b, uint32_t unit, uint8_t flow)
         return -1;
     }
     if (flow != TEST) {
-        mark_entry(b, target);
+        mark_entry(b, target, false);
     }
     switch (flow) {
     case SUSPEND: /* the target is an END_SEND, on which no line begins, but one may after it */
@@ -362,6 +362,7 @@ typedef struct {
     bool falls_through; /* the instruction before goes on here */
     bool resumed; /* it is a RESUME */
     bool loop_ended; /* it is what an exhausted FOR_ITER passes over */
+    bool tested; /* it is a site, which goes on here by its LEFT */
     int32_t last_line; /* its line */
     int32_t placed_line; /* the line that LINE was last placed for */
     int32_t quiet_line; /* an unmarked and plain instruction on this line adds nothing */
@@ -502,7 +503,7 @@ see_instruction(walk *w, uint32_t unit)
     /* In a 3.15 generator expression a RESUME of another kind comes before this one. */
     w->traced = w->traced || (opcode == RESUME && argument_at(w->b, unit) == 0);
     if (marks & ENTERED && w->falls_through && !w->loop_ended) {
-        w->b->marks[unit] |= SHARED;
+        w->b->marks[unit] |= w->tested ? SHARED : OTHERWISE;
     }
     if (w->traced) {
         see_line(w, unit, opcode, line);
@@ -520,6 +521,7 @@ see_instruction(walk *w, uint32_t unit)
         add_site(w, unit, opcode);
     }
     w->falls_through = (trait & FLOW) < LEAP;
+    w->tested = is_site(w->b, unit, trait & FLOW);
     w->resumed = opcode == RESUME;
     w->loop_ended = opcode == END_FOR || opcode == POP_ITER;
     w->last_line = line;

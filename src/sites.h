@@ -48,7 +48,7 @@ typedef struct {
     int32_t line, end_line;          /* 1-based position of the tested expression; 0: the table has none */
     int32_t col, end_col;            /* 0-based UTF-8 columns; -1: none */
     uint8_t kind;                    /* site_kind */
-    uint8_t provable;                /* arms that have a proof: bit 1 << arm (not encoded) */
+    uint8_t provable;                /* arms that have a proof: PROVED_* << arm (not encoded) */
 } site;
 
 /* An instruction at which a line begins: LINE can fire there, since it is reached from another line (or
@@ -60,13 +60,19 @@ typedef struct {
     uint32_t slot;                   /* index into lines */
 } line_start;
 
-/* An instruction that only an arm leads to, so that executing it proves the arm: what is there before 3.14 for the arms of an
- * `async for`, which have no event, and spares waiting for the other arm of a site that only ever takes one. */
+/* An instruction that only arms lead to.  If it is one, executing it proves the arm; if there are more, one that was taken, and which
+ * is plain where all others have events.  That is what there is before 3.14 for the arms of an `async for`, which have no event, and
+ * spares waiting for the other arm of a site that only ever takes one. */
 typedef struct {
     uint32_t offset;                 /* byte offset, as INSTRUCTION reports it */
     uint32_t site;                   /* index into sites */
     uint32_t arm;                    /* 0 LEFT, 1 RIGHT */
 } arm_proof;
+
+enum {
+    PROVED_ALONE = 1,                /* nothing else leads to its instruction */
+    PROVED_JOINED = 4,               /* other arms do: each has a proof with this offset */
+};
 
 typedef enum { END_GOTO = 0, END_SITE = 1, END_RETURN = 2, END_RAISE = 3 } block_end;
 
@@ -88,7 +94,7 @@ typedef struct {
     line_start *starts;              /* ascending by offset */
     block *blocks;                   /* ascending by offset; block 0 is the entry */
     int32_t *flow_lines;
-    arm_proof *proofs;               /* ascending by offset; none where each arm has events of its own (not encoded) */
+    arm_proof *proofs;               /* ascending by offset, then site; none where each arm has events of its own (not encoded) */
     bool has_inline_targets;         /* LINE is placed where it can never fire, and so is never disabled: a jump lands
                                         within its own line, or an await goes on (not encoded) */
     bool has_inline_loops;           /* a jump leads back within its own line, where LINE does not fire again (not encoded) */
@@ -127,8 +133,8 @@ int64_t shape_line_slot(const shape *s, int32_t line);
 /* The slot of the line that begins at this byte offset, or -1. */
 int64_t shape_start_slot(const shape *s, uint32_t offset);
 
-/* The proof that executing this instruction is, or NULL. */
-const arm_proof *shape_proof(const shape *s, uint32_t offset);
+/* The proofs that executing this instruction is: the first of n. */
+const arm_proof *shape_proofs(const shape *s, uint32_t offset, uint32_t *n);
 
 /* The number of the site with this source, or -1. */
 int64_t shape_site(const shape *s, uint32_t source);

@@ -37,6 +37,7 @@
 #include <string.h>
 
 #include "compat.h"
+#include "joins.h"
 
 /* An arc of the set.  Ends are chosen such that arcs which come one after the other have first ends that are equal and
  * last ends that are close together, as the set likes it (arcs.h):
@@ -162,6 +163,7 @@ tracer_rearm(Tracer *self, code_state *state)
     if (code == NULL) {
         return 0;
     }
+    state->is_whole = false;
     int failed = tracer_arm(self, state, 0) < 0 || tracer_arm(self, state, events_on(self, state)) < 0;
     Py_DECREF(code);
     return failed ? -1 : 0;
@@ -436,8 +438,6 @@ on_line(CALLBACK_ARGS)  /* (code, line) */
     return silence(self, state);
 }
 
-enum { LEFT_TAKEN = 1, RIGHT_TAKEN = 2, BOTH_TAKEN = 3 };
-
 /* Before 3.14: records an arm of a site once in a context. */
 static inline void
 hit_arm(Tracer *self, code_state *state, uint32_t index, uint8_t arm)
@@ -452,7 +452,13 @@ hit_arm(Tracer *self, code_state *state, uint32_t index, uint8_t arm)
     else {
         hit(self, state, (it->right - it->source) / 2 & UNITS_MASK, pack(it->source / 2));
     }
-    state->arms_taken[index] |= arm;
+    state->arms_taken[index] = (uint8_t)((state->arms_taken[index] | arm) & ~WAITING);
+    if (joins_part(&state->shape, state->arms_taken, it, arm)) {
+        const uint32_t armed = state->armed;
+        if (tracer_arm(self, state, armed & ~self->monitoring.events.branch_left) < 0 || tracer_arm(self, state, armed) < 0) {
+            tracer_fail(self);
+        }
+    }
 }
 
 /* The number of the site with this source, or -1.  Code runs on: mostly it is the one after the last. */
@@ -468,18 +474,31 @@ site_of(code_state *state, uint32_t source)
     return index;
 }
 
-/* Whether the event of a site may be silenced although an arm was not taken yet: executing what only that arm leads to will prove
- * it.  That takes INSTRUCTION events, to which busy code changes over. */
-static inline bool
-is_proved_elsewhere(Tracer *self, code_state *state, const site *it, uint8_t taken)
+/* Whether the event of a site may be silenced although an arm was not taken yet: executing what only that arm leads to, or a join
+ * (joins.h), will prove it.  That takes INSTRUCTION events, to which busy code changes over. */
+static bool
+is_proved_elsewhere(Tracer *self, code_state *state, uint32_t index)
 {
-    if (!(it->provable & ~taken)) {
+    const site *it = &state->shape.sites[index];
+    uint8_t *known = &state->arms_taken[index];
+    const uint8_t missing = BOTH_TAKEN & ~*known;
+    if (!(it->provable & (PROVED_ALONE | PROVED_JOINED) * missing)) {
+        *known |= WAITING;
         return false;
     }
     if (state->arm_patience != 0 && state->spare == 0 && --state->arm_patience == 0) {
         change_over(self, state);
     }
-    return state->armed & self->monitoring.events.instruction;
+    if (!(state->armed & self->monitoring.events.instruction) || state->spare != 0) {
+        return false;
+    }
+    if (it->provable & PROVED_ALONE * missing) {
+        return true;
+    }
+    const bool told = JOINS_TELL && (TESTS_ARE_OF_BOOLS || state->is_whole)
+                      && joins_tell(&state->shape, state->arms_taken, it, missing);
+    *known |= told ? TOLD_BY_JOIN : WAITING;
+    return told;
 }
 
 static PyObject *
@@ -499,12 +518,16 @@ on_branch(CALLBACK_ARGS)  /* (code, source, destination): before 3.14, of both a
         self->n_unknown++;
         return silence(self, state);
     }
-    const site *it = &state->shape.sites[index];
-    hit_arm(self, state, (uint32_t)index, it->left == number_of(args[2]) ? LEFT_TAKEN : RIGHT_TAKEN);
-    const uint8_t taken = state->arms_taken[index];
+    const uint8_t arm = state->shape.sites[index].left == number_of(args[2]) ? LEFT_TAKEN : RIGHT_TAKEN;
+    const uint8_t *known = &state->arms_taken[index];
+    if (*known == (arm | WAITING) && state->spare == 0) {
+        return Py_NewRef(Py_None);
+    }
+    hit_arm(self, state, (uint32_t)index, arm);
     PyObject *result = silence(self, state);
-    const bool may_end = taken == BOTH_TAKEN || self->failed || is_proved_elsewhere(self, state, it, taken);
-    if (!may_end && state->spare == 0 && (state->arm_patience == 0 || !(it->provable & ~taken))) {
+    const bool may_end = (*known & BOTH_TAKEN) == BOTH_TAKEN || self->failed
+                         || is_proved_elsewhere(self, state, (uint32_t)index);
+    if (!may_end && state->spare == 0 && (state->arm_patience == 0 || *known & WAITING)) {
         quiet_remember(args[0], number_of(args[1]), number_of(args[2]));
     }
     return may_end ? result : Py_NewRef(Py_None);  // both are immortal
@@ -570,6 +593,21 @@ on_jump(CALLBACK_ARGS)  /* (code, source, destination) */
     return lose_patience(self, state);
 }
 
+/* Before 3.14: an instruction ran that only arms lead to.  Of several it was the one that is not heard. */
+static void
+hit_proved(Tracer *self, code_state *state, uint32_t offset)
+{
+    uint32_t n;
+    const arm_proof *first = shape_proofs(&state->shape, offset, &n);
+    for (const arm_proof *it = first; it < first + n; it++) {
+        const bool alone = state->shape.sites[it->site].provable & PROVED_ALONE << it->arm;
+        if (alone || state->arms_taken[it->site] & TOLD_BY_JOIN) {
+            hit_arm(self, state, it->site, (uint8_t)(LEFT_TAKEN << it->arm));
+            quiet_forget();  // the site may be silenced
+        }
+    }
+}
+
 static PyObject *
 on_instruction(CALLBACK_ARGS)  /* (code, offset) */
 {
@@ -582,11 +620,7 @@ on_instruction(CALLBACK_ARGS)  /* (code, offset) */
     const uint32_t offset = number_of(args[1]);
     hit_start(self, state, offset);
     if (!HAS_EVENT_PER_ARM && state->arms_taken != NULL && !self->lines_only) {
-        const arm_proof *proof = shape_proof(&state->shape, offset);
-        if (proof != NULL) {
-            hit_arm(self, state, proof->site, proof->arm == 0 ? LEFT_TAKEN : RIGHT_TAKEN);
-            quiet_forget();  // the site may be silenced
-        }
+        hit_proved(self, state, offset);
     }
     return silence(self, state);
 }

@@ -1,6 +1,61 @@
 """Small programs for the tracer's tests, one shape of control flow each; `switch(label)` begins a context."""
 
 PROGRAMS = {
+    "joined": """
+from itertools import permutations
+TEXT = '''
+def within(x, y, w, deeper=None):
+    if 0 <= x < w and 0 <= y < w and (deeper is None or deeper):
+        return x
+    raise IndexError
+def either(x, y, w, deeper=None):
+    if x < 0 or x >= w or y < 0 or y >= w:
+        return None
+    if deeper: deeper()
+    return x
+def until(x, y, w, deeper=None):
+    n = x
+    while n < w:
+        n += 1
+        if n > y + 900: break
+    else:
+        return n
+    if deeper: deeper()
+def steps(x, y, w, deeper=None):
+    while x >= 0 and y >= 0 and x < w:
+        yield x
+        if y >= w: break
+        x += 1
+    else:
+        return
+    if deeper: deeper()
+'''
+class Odd:
+    def __init__(self, call): self.call = call
+    def __bool__(self): return self.call() is None
+def run(function, *args):
+    try:
+        result = function(*args)
+        return result if result is None or isinstance(result, int) else list(zip(result, range(3)))
+    except IndexError: pass
+ENDS = [(-1, 1), (1, -1), (999, 1), (1, 999)]
+for number, order in enumerate(permutations(ENDS, 2)):
+    space = {}
+    exec(compile("\\n" * 100 * number + TEXT, run.__code__.co_filename, "exec"), space)
+    for function in [space[name] for name in ("within", "either", "until", "steps")]:
+        def deeper():
+            for x, y in order[::-1]: run(function, x, y, 9)
+        for i in range(150): run(function, 1 + i % 5, i % 5, 9)
+        for x, y in order:
+            run(function, x, y, 9)
+            for i in range(3): run(function, 1, i, 9, Odd(deeper) if number % 2 and function.__name__ == "within" else deeper)
+    if number % 5 == 3:
+        switch(f"{number}")
+        for name in ("within", "either", "until", "steps"):
+            for i in range(150): run(space[name], 1 + i % 5, i % 5, 9)
+            run(space[name], *order[1], 9)
+        switch("")
+""",
     "one_sided": """
 def own(n, at):
     for i in range(n):

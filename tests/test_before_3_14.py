@@ -9,6 +9,7 @@ from types import FunctionType
 
 import pytest
 from instructions import HAS_EVENT_PER_ARM, branches, instructions
+from tracing import observe
 
 from covcore import _tracer
 
@@ -34,6 +35,33 @@ def either(n):
         if i & 1:
             n = 1
         n = 2
+def joined(n):
+    i = 0
+    while i < n and i >= 0 and n > 0 and n > 1:
+        i += 1
+        if i > 900: break
+    else:
+        raise ValueError
+"""
+
+SWITCHING = """
+class Odd:
+    def __init__(self, switches): self.switches = switches
+    def __bool__(self):
+        if self.switches:
+            switch("B")
+            for i in range(300): failing(1, 1)
+        return False
+def failing(x, y):
+    if x and y:
+        return 1
+    raise ValueError
+def attempt(x, y):
+    try: failing(x, y)
+    except ValueError: pass
+switch("A")
+for i in range(9): attempt(i % 2, i % 3)
+attempt(1, Odd(True))
 """
 
 
@@ -41,7 +69,7 @@ def either(n):
 def functions() -> dict[str, FunctionType]:
     namespace: dict[str, FunctionType] = {}
     exec(compile(PROGRAM, __file__, "exec"), namespace)
-    return {name: namespace[name] for name in ("own", "shared", "raises", "either")}
+    return {name: namespace[name] for name in ("own", "shared", "raises", "either", "joined")}
 
 
 @pytest.fixture
@@ -69,7 +97,8 @@ def heard(function: FunctionType) -> list[str]:
 def test_events_end_where_an_arm_is_proved_elsewhere(
     functions: dict[str, FunctionType], tracer: Callable[[], _tracer.Tracer]
 ) -> None:
-    """An arm that shares all that it leads to can't be: its site is heard until both arms were taken."""
+    """An arm that shares all that it leads to can't be: its site is heard until both arms were taken.  Of some (here eight) that share it
+    with nothing but each other, one can."""
     running = tracer()
     try:
         for function in functions.values():
@@ -78,5 +107,18 @@ def test_events_end_where_an_arm_is_proved_elsewhere(
     finally:
         running.stop()
 
-    assert left == {"own": 0, "shared": 1, "raises": 0, "either": 0}
+    assert left == {"own": 0, "shared": 1, "raises": 0, "either": 0, "joined": 7}
     assert all(heard(function) == [] for function in functions.values())  # nothing is left behind
+
+
+def test_a_jump_that_began_in_another_context_proves_nothing(tmp_path: Path) -> None:
+    """The test of y has no event any more when it asks for the truth of what begins context B.  That it was so there is lost, as the end of
+    a loop is that began before; but nobody else's arm is made of it."""
+    path = tmp_path / "program.py"
+    path.write_text(SWITCHING)
+
+    got, true = observe("covcore", path), observe("arcs", path)
+
+    arcs, expected = ({tuple(arc) for arc in arcs["B"]["failing:9"]} for arcs in (got["arcs"], true))
+    assert arcs <= expected
+    assert got["error"] is None

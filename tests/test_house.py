@@ -21,6 +21,7 @@ PLAIN_C = [
     "locations",
     "handlers",
     "proofs",
+    "joins",
     "recording",
     "recording_read",
     "owner",

@@ -1,0 +1,88 @@
+// needs: shape.c
+/* Joins: three tests, two of which fail to the same instruction, and what may be concluded from it. */
+#include "check.h"
+#include "joins.h"
+
+enum { OWN = 40, JOIN = 60 };
+
+/* The RIGHT of sites 0 and 2 is the join; that of site 1 has an instruction of its own. */
+static site sites[] = {
+    {.source = 10, .left = 12, .right = JOIN, .provable = PROVED_ALONE | PROVED_JOINED << 1},
+    {.source = 20, .left = 22, .right = OWN, .provable = PROVED_ALONE | PROVED_ALONE << 1},
+    {.source = 30, .left = 32, .right = JOIN, .provable = PROVED_ALONE | PROVED_JOINED << 1},
+};
+static arm_proof proofs[] = {{12, 0, 0}, {22, 1, 0}, {32, 2, 0}, {OWN, 1, 1}, {JOIN, 0, 1}, {JOIN, 2, 1}};
+static const shape S = {.n_sites = 3, .sites = sites, .n_proofs = 6, .proofs = proofs};
+
+static void
+test_proofs_by_instruction(void)
+{
+    uint32_t n;
+
+    CHECK(shape_proofs(&S, OWN, &n) == &proofs[3] && n == 1);
+    CHECK(shape_proofs(&S, JOIN, &n) == &proofs[4] && n == 2);
+    CHECK((shape_proofs(&S, OWN + 2, &n), n == 0) && (shape_proofs(&S, JOIN + 2, &n), n == 0) && (shape_proofs(&S, 0, &n), n == 0));
+}
+
+static void
+test_one_of_those_that_share_it_is_told(void)
+{
+    uint8_t known[3] = {LEFT_TAKEN, LEFT_TAKEN, LEFT_TAKEN};
+
+    CHECK(joins_tell(&S, known, &sites[0], RIGHT_TAKEN) && joins_tell(&S, known, &sites[2], RIGHT_TAKEN));
+    known[2] |= TOLD_BY_JOIN;
+    CHECK(!joins_tell(&S, known, &sites[0], RIGHT_TAKEN) && !joins_tell(&S, known, &sites[2], RIGHT_TAKEN));
+}
+
+static void
+test_none_once_another_was_taken(void)
+{
+    uint8_t known[3] = {LEFT_TAKEN, LEFT_TAKEN, RIGHT_TAKEN};
+
+    CHECK(!joins_tell(&S, known, &sites[0], RIGHT_TAKEN));
+    known[1] |= RIGHT_TAKEN; /* which goes elsewhere */
+    known[2] = 0;
+    CHECK(joins_tell(&S, known, &sites[0], RIGHT_TAKEN));
+}
+
+static void
+test_what_has_no_join_is_not_told(void)
+{
+    const uint8_t known[3] = {RIGHT_TAKEN, LEFT_TAKEN, LEFT_TAKEN};
+
+    CHECK(!joins_tell(&S, known, &sites[0], LEFT_TAKEN) && !joins_tell(&S, known, &sites[1], RIGHT_TAKEN));
+}
+
+static void
+test_they_part_when_another_is_taken(void)
+{
+    uint8_t known[3] = {LEFT_TAKEN | TOLD_BY_JOIN, BOTH_TAKEN, BOTH_TAKEN};
+
+    CHECK(!joins_part(&S, known, &sites[1], RIGHT_TAKEN) && !joins_part(&S, known, &sites[2], LEFT_TAKEN));
+    CHECK(known[0] == (LEFT_TAKEN | TOLD_BY_JOIN));
+    CHECK(joins_part(&S, known, &sites[2], RIGHT_TAKEN) && known[0] == LEFT_TAKEN);
+    CHECK(!joins_part(&S, known, &sites[2], RIGHT_TAKEN));
+}
+
+static void
+test_nothing_parts_when_it_was_told(void)
+{
+    uint8_t known[3] = {BOTH_TAKEN | TOLD_BY_JOIN, 0, LEFT_TAKEN};
+
+    CHECK(!joins_part(&S, known, &sites[0], RIGHT_TAKEN) && known[0] == (BOTH_TAKEN | TOLD_BY_JOIN));
+}
+
+static const test TESTS[] = {
+    TEST(test_proofs_by_instruction),
+    TEST(test_one_of_those_that_share_it_is_told),
+    TEST(test_none_once_another_was_taken),
+    TEST(test_what_has_no_join_is_not_told),
+    TEST(test_they_part_when_another_is_taken),
+    TEST(test_nothing_parts_when_it_was_told),
+};
+
+int
+main(void)
+{
+    return RUN(TESTS);
+}
