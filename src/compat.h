@@ -14,13 +14,6 @@ enum { HAS_EVENT_PER_ARM = PY_VERSION_HEX >= 0x030E0000 };
  * may be any object, whose __bool__ runs. */
 enum { TESTS_ARE_OF_BOOLS = PY_VERSION_HEX >= 0x030D0000 };
 
-/* Whether no other thread runs between a jump and where it leads, as joins (joins.h) need it. */
-#ifdef Py_GIL_DISABLED
-enum { JOINS_TELL = false };
-#else
-enum { JOINS_TELL = true };
-#endif
-
 /* Whether a traceback shows lines of what `python -c` runs. */
 enum { TRACEBACKS_SHOW_COMMANDS = PY_VERSION_HEX >= 0x030D0000 };
 

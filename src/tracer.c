@@ -495,7 +495,8 @@ is_proved_elsewhere(Tracer *self, code_state *state, uint32_t index)
     if (it->provable & PROVED_ALONE * missing) {
         return true;
     }
-    const bool told = JOINS_TELL && (TESTS_ARE_OF_BOOLS || state->is_whole)
+    // Without a GIL another thread may take an arm between a jump and where it leads.
+    const bool told = HAS_GIL && (TESTS_ARE_OF_BOOLS || state->is_whole)
                       && joins_tell(&state->shape, state->arms_taken, it, missing);
     *known |= told ? TOLD_BY_JOIN : WAITING;
     return told;
