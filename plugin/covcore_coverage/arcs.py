@@ -22,10 +22,10 @@ from coverage.parser import multiline_map_from_text
 from coverage.python import get_python_source
 
 from covcore._reader import decode_shape
-from covcore.analysis.outline import EXIT, Outline
 
 if TYPE_CHECKING:
     from covcore._reader import Shape as Decoded
+    from covcore.analysis.outline import Outline
 
 type Arc = tuple[int, int]
 type Hit = tuple[tuple[str, int, bytes], bytes]  # of a code object: its path, first line and encoded shape; bitmap
@@ -35,6 +35,7 @@ GOTO, SITE, RETURN, RAISE = range(4)  # how a block ends: src/sites.h
 NOWHERE = 0
 RAISED = None
 HEADER = re.compile(r"\s*(?:async|class|def|match|case|with|try|for|while|if|elif|else|except|finally)\b")
+DECISION = re.compile(r"\s*(?:if|elif|while|for|async\s+for|case)\b")
 MAY_RAISE = re.compile(r":.*\braise\b|\bfinally\b")  # the body of a decision on its line, or in a finally
 
 
@@ -102,8 +103,7 @@ class Shape:
             line = self._first.get(site[6], site[6])
             to = self._follow(site[3 + (arm & 1)], line)
             if to is RAISED:
-                handler = self._source.handler(line)
-                to = self._exit if handler == EXIT else handler or NOWHERE
+                to = self._source.handler(line, self._exit)
             ways = self._ways[arm] = ((line, to),) if to and line else ()
         return ways
 
@@ -165,25 +165,35 @@ class Source:
         self._path = path
         self.first: Mapping[int, int] = {}
         self.headers: Set[int] = set()
+        self._decisions: Set[int] = set()
         # It may be gone or no Python, or open() may be the program's own just now.
         with suppress(Exception):
             text = get_python_source(path)
+            lines = text.split("\n")
             self.first = multiline_map_from_text(text)
-            self.headers = {n for n, line in enumerate(text.splitlines(), 1) if HEADER.match(line)}
+            self.headers = {n for n, line in enumerate(lines, 1) if HEADER.match(line)}
+            self._decisions = {n for n in self.headers if DECISION.match(lines[n - 1])}
 
-    def handler(self, line: int) -> int | None:
+    def handler(self, line: int, to_exit: int) -> int:
         """Where the exception goes that is raised on the line of a test, if its body stands there.
 
-        Returns the line of the handler, EXIT, or None where coverage.py has no arc for it.
+        Returns the line of the handler, `to_exit` for leaving the code object, or NOWHERE: coverage.py has no arc for it.
         """
-        decision = None if self._outline is None else self._outline.decisions.get(line)
-        return None if decision is None else decision.raised
+        if line not in self._decisions or self._outline is None:
+            return NOWHERE
+        decision = self._outline.decisions.get(line)
+        if decision is None or decision.raised is None:
+            return NOWHERE
+        return decision.raised or to_exit
 
     @cached_property
     def _outline(self) -> Outline | None:
+        """What stands around each decision: most files have none of which that is asked, and parsing takes long."""
         with suppress(Exception):
             text = get_python_source(self._path)
-            if MAY_RAISE.search(text):  # most files have nothing of the kind, and parsing takes long
+            if MAY_RAISE.search(text):
+                from covcore.analysis.outline import Outline
+
                 return Outline(ast.parse(text), text)
         return None
 

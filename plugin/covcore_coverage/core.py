@@ -7,7 +7,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from coverage import control
+from coverage import collector, control
 from coverage.collector import Collector
 from coverage.core import Core
 from coverage.disposition import FileDisposition
@@ -18,7 +18,7 @@ from coverage.version import __version__ as coverage_version
 
 import covcore
 from covcore_coverage.adopting import AdoptingData
-from covcore_coverage.collector import collector_for
+from covcore_coverage.collector import collector_for, stack_of_caller
 from covcore_coverage.tracer import CovcoreTracer
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def install(*, respects_choice: bool = True) -> bool:
     CovcoreCore.respects_choice = respects_choice
     control.Core = CovcoreCore  # type: ignore[attr-defined]
     control.Collector = collector_for  # type: ignore[assignment,attr-defined]
+    collector.short_stack = stack_of_caller  # type: ignore[assignment,attr-defined]
     control.CoverageData = AdoptingData  # type: ignore[attr-defined]
     return True
 
