@@ -7,13 +7,14 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.measure import Cost, estimate, interleaved, ratios
+from bench.measure import Cost, Estimate, estimate, interleaved, ratios
 from bench.results import Options, Result, Row
 from bench.suites import pytest
 from bench.tools import BARE, COVCORE, CTRACE, ON_COVCORE, PYTEST_COV, ROOT, Tool
 
 REACH = 1.25
 PACKAGES = ["marshmallow", "attrs", "click", "jinja2"]
+NOTHING = "nothing_to_measure"  # no package's name: what is left is pytest-cov's and coverage.py's own work, and contexts switched in vain
 COLUMNS = {ON_COVCORE: COVCORE, PYTEST_COV: CTRACE}
 
 
@@ -22,22 +23,27 @@ def measure(options: Options) -> Result:
     for python in options.pythons:
         for suite in ["marshmallow"] if options.quick else PACKAGES:
             variants = {name: partial(once, suite, Tool(name, python)) for name in (BARE, *COLUMNS)}
+            for name in COLUMNS:
+                variants[f"{name}, {NOTHING}"] = partial(once, suite, Tool(name, python), source=NOTHING)
             for variant in variants.values():
                 variant(0)
             taken = interleaved(variants, options.pairs, f"pytest-cov on the suite of {suite}, {python}")
             cpu = {name: [cost.cpu for cost in costs] for name, costs in taken.items()}
+            over_bare = {name: ratios(times, cpu[BARE]) for name, times in cpu.items()}
             what = f"pytest-cov with contexts on the suite of {suite}, {python}"
-            rows.append(Row(what, "x", {COLUMNS[name]: ratios(cpu[name], cpu[BARE]) for name in COLUMNS}, REACH))
-            storing = {
+            rows.append(Row(what, "x", {COLUMNS[name]: over_bare[name] for name in COLUMNS}, REACH))
+            without: dict[str, Estimate | str] = {COLUMNS[name]: over_bare[f"{name}, {NOTHING}"] for name in COLUMNS}
+            rows.append(Row("... with a package to measure that nothing imports", "x", without, detail=True))
+            storing: dict[str, Estimate | str] = {
                 COLUMNS[name]: estimate([stored(suite, Tool(name, python)) / min(cpu[BARE])]) for name in COLUMNS
             }
-            rows.append(Row("... of it coverage.py's own storing", "x", dict(storing), detail=True))
+            rows.append(Row("... of it coverage.py's own storing", "x", storing, detail=True))
     return Result("coveragepy", options, rows)
 
 
-def once(suite: str, tool: Tool, number: int, *words: str) -> Cost:
+def once(suite: str, tool: Tool, number: int, *words: str, source: str = "") -> Cost:
     with TemporaryDirectory() as temp:
-        return pytest(suite, tool, Path(temp), *words)
+        return pytest(suite, tool, Path(temp), *words, source=source)
 
 
 def stored(suite: str, tool: Tool) -> float:

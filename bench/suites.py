@@ -153,15 +153,18 @@ def installed(suite: str, tool: Tool) -> Path:
     return folder
 
 
-def pytest(suite: str, tool: Tool, folder: Path, *options: str) -> Cost:
-    """Run the suite; folder takes the data."""
+def pytest(suite: str, tool: Tool, folder: Path, *options: str, source: str = "") -> Cost:
+    """Run the suite; folder takes the data.
+
+    source: what is measured; default: what the suite tests
+    """
     here = installed(suite, tool)
     program = ["-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
     if suite == "attrs":
         program.append("--hypothesis-seed=0")
     packages = PACKAGES[suite]
     folders = ",".join(f"{here}/{package}" for package in packages)
-    command = tool.command(program, ",".join(Path(package).name for package in packages), folder, folders)
+    command = tool.command(program, source or ",".join(Path(package).name for package in packages), folder, folders)
     environment = {**tool.environment(folder), "HYPOTHESIS_STORAGE_DIRECTORY": f"{folder}/hypothesis"}
     return run(command, cwd=here, log=folder / "output.log", env=environment, check=False)
 

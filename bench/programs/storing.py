@@ -36,7 +36,10 @@ for name in STORING:
     setattr(CoverageData, name, timed(getattr(CoverageData, name)))
 with suppress(ImportError):  # of ctrace there is no such part
     from covcore_coverage import storing
+    from covcore_coverage.adopting import AdoptingData
 
+    for name in ("update", "write"):
+        setattr(AdoptingData, name, timed(getattr(AdoptingData, name)))
     for function in (storing.add_arcs, storing.add_sets):
         setattr(storing, function.__name__, timed(function))
 atexit.register(lambda: print(f"stored in {seconds:.3f} s"))
