@@ -1,8 +1,9 @@
 """What many contexts have run put into coverage.py's data file at one opening of it.
 
 CoverageData opens the file, and closes it again, for each context, hashes each arc and hands it to SQLite by itself: that took longer
-than a suite's tests.  Its methods use a connection that is open already, by its _connect(); and by that connection all arcs of a file can
-be put in at once.  Where there is no _connect(), or the tables are others than we know, its methods do it all.
+than a suite's tests.  Its methods use a connection that is open already, by its _connect(); and by that connection all contexts can be put
+in at once, and all arcs of a file.  Where there is no _connect() or no _hasher, or the tables are others than we know, its methods do it
+all.
 """
 
 from __future__ import annotations
@@ -24,32 +25,28 @@ if TYPE_CHECKING:
     type InContext[T] = Sequence[tuple[str | None, Mapping[str, T]]]  # context, then by path
 
 SCHEMA_VERSION = 7  # since coverage.py 5.0
+INSERT_CONTEXT = "INSERT OR IGNORE INTO context (context) VALUES (?)"
 INSERT = f"""INSERT OR IGNORE INTO arc (file_id, context_id, fromno, tono)
 SELECT ?, ?, value >> {SHIFT}, (value & {(1 << SHIFT) - 1}) - {1 << SHIFT - 1} FROM json_each(?)"""
-
-
-class Mark(bytes):
-    """What tells the arcs of a context from others: coverage.py's data is to take it into its hash, and to find no arc in it."""
-
-    def __bool__(self) -> bool:
-        return False
 
 
 def add_arcs(covdata: CoverageData, contexts: InContext[Sequence[Part]]) -> None:
     """Store arcs.  The context that covdata is in changes."""
     add: Any = covdata.add_arcs
     add({})  # from here on the data file is that of this process
+    hasher = getattr(covdata, "_hasher", None)  # of what the name of the file will tell: whether another holds the same
     with _opened(covdata) as database:
-        if database is None or getattr(sqldata, "SCHEMA_VERSION", 0) != SCHEMA_VERSION:
+        if database is None or hasher is None or getattr(sqldata, "SCHEMA_VERSION", 0) != SCHEMA_VERSION:
             for context, files in contexts:
                 covdata.set_context(context)
                 add({path: {arc for part in parts for arc in part.arcs} for path, parts in files.items()})
             return
+        contexts = [(context, files) for context, files in contexts if files]
         covdata.touch_files({path for _, files in contexts for path in files})
+        database.executemany_void(INSERT_CONTEXT, [(context or "",) for context, _ in contexts])
         for context, files in contexts:
-            covdata.set_context(context)
-            digests = sorted([part.digest for parts in files.values() for part in parts])
-            add({path: Mark(b"".join(digests)) for path in [*files][:1]})  # which names the context, too
+            hasher.update(context)
+            hasher.update(b"".join(sorted([part.digest for parts in files.values() for part in parts])))
         with database.execute("SELECT path, id FROM file") as rows:
             file_ids = dict(rows)
         with database.execute("SELECT context, id FROM context") as rows:
