@@ -5,7 +5,7 @@
 
 /* Objects met while the collector is visited, where nothing that the collector knows may be freed. */
 typedef struct {
-    PyObject *frames;    /* borrowed: {thread: frame} of those whose stacks are still to be walked, or NULL */
+    PyObject *frames;    /* borrowed: a list of those whose stacks are still to be walked, or NULL */
     PyObject **objects;  /* strong references */
     size_t n;
     size_t room;
@@ -47,10 +47,8 @@ reap_stack(harvest *found, PyObject *top)
 static void
 reap_threads(harvest *found)
 {
-    PyObject *thread, *frame;
-    Py_ssize_t position = 0;
-    while (found->frames != NULL && PyDict_Next(found->frames, &position, &thread, &frame)) {
-        reap_stack(found, frame);
+    for (Py_ssize_t i = 0; found->frames != NULL && i < PyList_GET_SIZE(found->frames); i++) {
+        reap_stack(found, PyList_GET_ITEM(found->frames, i));
     }
     found->frames = NULL;
 }
@@ -118,11 +116,47 @@ append_all(PyObject *list, PyObject *frames)
     return failed ? -1 : 0;
 }
 
-PyObject *
-running_code(void)
+#ifdef Py_GIL_DISABLED
+
+/* A list of the frames that threads run.  They may end at any time, but for what sys._current_frames() does to stop them. */
+static PyObject *
+running_frames(void)
 {
     PyObject *current_frames = PySys_GetObject("_current_frames");  // borrowed
     PyObject *frames = current_frames == NULL ? PyDict_New() : PyObject_CallNoArgs(current_frames);
+    PyObject *list = frames == NULL ? NULL : PyDict_Values(frames);
+    Py_XDECREF(frames);
+    return list;
+}
+
+#else
+
+/* A list of the frames that threads of this interpreter run.  sys._current_frames() would make frame objects for the threads of all
+ * interpreters, and those of the others would come from the memory of this one, and be freed into their own.  Nothing here lets go
+ * of the GIL, so no thread ends meanwhile. */
+static PyObject *
+running_frames(void)
+{
+    PyObject *list = PyList_New(0);
+    PyThreadState *thread = list == NULL ? NULL : PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    for (; thread != NULL; thread = PyThreadState_Next(thread)) {
+        PyFrameObject *frame = PyThreadState_GetFrame(thread);
+        const int failed = frame == NULL ? 0 : PyList_Append(list, (PyObject *)frame);
+        Py_XDECREF(frame);
+        if (failed) {
+            Py_CLEAR(list);
+            break;
+        }
+    }
+    return list;
+}
+
+#endif
+
+PyObject *
+running_code(void)
+{
+    PyObject *frames = running_frames();
     PyObject *list = frames == NULL ? NULL : PyList_New(0);
     if (list != NULL && append_all(list, frames) < 0) {
         Py_CLEAR(list);

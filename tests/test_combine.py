@@ -391,7 +391,8 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, shards: list[Path]) -> None:
     before = all_files(tmp_path)
     size = len(content(expected))
     script = (
-        "import resource, signal, sys; from covcore.cli import main; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "import resource, signal, sys; sys.dont_write_bytecode = True; from covcore.cli import main;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2); sys.exit(main(sys.argv[2:]))"
     )
     for n_bytes in range(0, size, 8192):

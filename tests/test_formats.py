@@ -22,6 +22,9 @@ from oracle_packages.comparing import Figures, Pair, differences, of_parser, une
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples"
+N_RUN, N_LINES = (
+    (75, 90) if sys.version_info >= (3, 14) else (78, 93)
+)  # its three annotations in a class ran, before 3.14
 PARCELS = ["__init__", "__main__", "parcel", "price"]
 
 type Json = Any  # what json.loads returns
@@ -219,7 +222,7 @@ def test_xml(parcels: Place) -> None:
     report = read_xml((parcels.folder / "coverage.xml").read_text())
     assert [it.text for it in report.iter("source")] == [str(parcels.folder / "parcels")]
     assert [it.get("filename") for it in report.iter("class")] == [f"{name}.py" for name in PARCELS]
-    assert report.get("line-rate") == "0.8333"
+    assert report.get("line-rate") == f"{N_RUN / N_LINES:.4f}"
     lines = {int(it.get("number")): it for it in report.iterfind(".//class[@name='__main__.py']//line")}
     assert lines[17].get("condition-coverage") == "50% (1/2)"
     assert lines[17].get("missing-branches") == "18"
@@ -255,7 +258,7 @@ def test_lcov(parcels: Place) -> None:
 def test_genhtml_takes_the_example_with_checks_on(parcels: Place) -> None:
     parcels.covcore("lcov")
 
-    assert run_genhtml(parcels) == {"lines": (75, 90), "functions": (10, 10), "branches": (29, 40)}
+    assert run_genhtml(parcels) == {"lines": (N_RUN, N_LINES), "functions": (10, 10), "branches": (29, 40)}
 
 
 ODD = """\
@@ -746,7 +749,7 @@ def test_the_summary_of_a_job(parcels: Place) -> None:
         "| parcels/parcel.py",
         r"| parcels/\_\_main\_\_.py",
     ]
-    assert total.startswith("| **TOTAL** | **90** | **15** | ")
+    assert total.startswith(f"| **TOTAL** | **{N_LINES}** | **15** | ")
 
 
 def test_a_summary_that_would_be_too_long(parcels: Place) -> None:

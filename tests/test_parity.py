@@ -85,6 +85,10 @@ DIFFERENT = {
     "annotated classes that end in a branch": {"end-of-class-with-annotations"},
     "type parameters and aliases": {"end-of-class-with-annotations", "one-line-generic-function"},
 }
+# Classes have an `__annotate__` at their end since then, and a call that fails for want of stack an end of its own.
+SINCE_3_14 = {"end-of-class-with-annotations", "out-of-stack"}
+if sys.version_info < (3, 14):
+    DIFFERENT = {name: differences - SINCE_3_14 for name, differences in DIFFERENT.items()}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -231,6 +235,8 @@ def test_modules_of_the_standard_library_as_they_stand() -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_example_of_a_difference(name: str, tmp_path: Path) -> None:
     """What docs/differences.md shows under a name is that difference, and no other."""
+    if name in SINCE_3_14 and sys.version_info < (3, 14):
+        pytest.skip("there is this difference since 3.14")
     text = EXAMPLES[name]
     path = tmp_path / "example.py"
     path.write_text(text)

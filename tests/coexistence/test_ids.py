@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest as api
 from conftest import Place
 from pytest_runs import pytest
@@ -85,15 +87,17 @@ LOST = (
     "covcore: warning: another tool has freed or cleared covcore's tool ids of sys.monitoring: "
     "what ran from then to the next switch of contexts is missing\n"
 )
+ENDS_WITH_THE_ID = sys.version_info >= (3, 14)  # before, what a tool has armed goes on after its id is freed
 
 
-@api.mark.parametrize("what", ["free_tool_id", "clear_tool_id"])
+@api.mark.parametrize("what", ["free_tool_id", *["clear_tool_id"] * hasattr(sys.monitoring, "clear_tool_id")])
 def test_ids_lost_in_a_run_without_contexts(place: Place, what: str) -> None:
     """What was measured until then is kept, and the end tells."""
     place.write("main.py", FREED.format(what=what))
     outcome = place.covcore("run", "main.py")
     assert (outcome.status, outcome.stdout, outcome.stderr) == (0, "done\n", LOST)
-    assert place.lines()["main.py"] == {2, 3, 4, 6, 7, 8, 9, 10}
+    after = set() if ENDS_WITH_THE_ID else {5, 11, 12}
+    assert place.lines()["main.py"] == {2, 3, 4, 6, 7, 8, 9, 10} | after
 
 
 def test_ids_lost_for_good(place: Place) -> None:
@@ -107,4 +111,5 @@ def test_ids_lost_for_good(place: Place) -> None:
     outcome = place.covcore("run", "main.py")
     assert (outcome.status, outcome.stdout) == (0, "done\n")
     assert outcome.stderr == f"covcore: warning: measuring stopped early: RuntimeError: {REASON}\n" + LOST
-    assert place.lines()["main.py"] == {2, 3, 4, 6, 7, 8, 9, 10}
+    after = set() if ENDS_WITH_THE_ID else {11, 12, 13}
+    assert place.lines()["main.py"] == {2, 3, 4, 6, 7, 8, 9, 10} | after

@@ -16,8 +16,13 @@ needs_jit = pytest.mark.skipif(not HAS_JIT, reason="this build has no JIT")
 MONITORING = ["All", "Once", "OnceAbove", "Instructions", "Restarter"]
 PROFILERS = ["Profiler", "SetProfile", *(["Tracing"] if sys.version_info >= (3, 15) else [])]
 DEBUGGERS = ["SetTrace", "SetTraceOpcodes", "SetTraceCalls", "SetTraceThreads", "TraceModule", "Hunter"]
-STEPPERS = ["Stepper", "MonitoringStepper"]
-COVERAGE = ["CoverageCtrace", "CoveragePytrace", "CoverageSysmon"]
+since_3_14 = pytest.mark.skipif(
+    sys.version_info < (3, 14), reason="bdb and coverage.py's branches are on sys.monitoring since 3.14"
+)
+MONITORING_STEPPER = pytest.param("MonitoringStepper", marks=since_3_14)
+SYSMON = pytest.param("CoverageSysmon", marks=since_3_14)
+STEPPERS = ["Stepper", MONITORING_STEPPER]
+COVERAGE = ["CoverageCtrace", "CoveragePytrace", SYSMON]
 
 
 def assert_not_disturbed(got: Play, alone: Play) -> None:
@@ -29,7 +34,7 @@ def assert_not_disturbed(got: Play, alone: Play) -> None:
 @pytest.mark.parametrize("tool", [*MONITORING, *PROFILERS, *DEBUGGERS, *STEPPERS, *COVERAGE])
 def test_side_by_side(tool: str) -> None:
     """covcore begins first, as under `covcore run`."""
-    rounds = 1 if tool in STEPPERS else 3
+    rounds = 1 if tool.endswith("Stepper") else 3
     bare, both = play(tool, rounds, "bare"), play(tool, rounds)
     assert bare.heard
     assert differing(bare.heard, both.heard) == {}
@@ -68,6 +73,7 @@ def test_a_counting_tool_that_was_first(tool: str) -> None:
     assert_not_disturbed(both, play())
 
 
+@since_3_14
 def test_coveragepys_sysmon_that_was_first() -> None:
     """It disables LINE, hears each line once more when covcore begins, and takes two lines that it hears one after the
     other for a step: so of its arcs there are more, none of them a branch, and none is missing."""
@@ -76,7 +82,7 @@ def test_coveragepys_sysmon_that_was_first() -> None:
     assert_not_disturbed(both, play())
 
 
-@pytest.mark.parametrize("tool", ["Once", "Restarter", "CoverageSysmon", "SetTrace", "MonitoringStepper"])
+@pytest.mark.parametrize("tool", ["Once", "Restarter", SYSMON, "SetTrace", MONITORING_STEPPER])
 def test_beside_busy_code(tool: str) -> None:
     """A line that runs once, in code that has long been busy: where another tool disables LINE there, CPython skips the
     INSTRUCTION event that covcore would go by if it were alone."""

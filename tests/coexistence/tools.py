@@ -16,8 +16,9 @@ from types import CodeType, FrameType
 from typing import Any
 
 events = sys.monitoring.events
-NAMES = ("PY_START", "PY_RESUME", "PY_RETURN", "PY_YIELD", "LINE", "JUMP", "BRANCH_LEFT", "BRANCH_RIGHT")
-WITH_DESTINATION = ("JUMP", "BRANCH_LEFT", "BRANCH_RIGHT")
+BRANCHES = ("BRANCH_LEFT", "BRANCH_RIGHT") if sys.version_info >= (3, 14) else ("BRANCH",)
+NAMES = ("PY_START", "PY_RESUME", "PY_RETURN", "PY_YIELD", "LINE", "JUMP", *BRANCHES)
+WITH_DESTINATION = ("JUMP", *BRANCHES)
 
 
 class Tool:
@@ -180,7 +181,9 @@ class Thief(Tool):
             return
         self.stop()
         ours = [id for id in range(6) if sys.monitoring.get_tool(id) == "covcore"]
-        kind = self.random.choice(["free", "clear", "take"])
+        kind = self.random.choice(
+            ["free", "clear", "take"] if hasattr(sys.monitoring, "clear_tool_id") else ["free", "take"]
+        )
         for id in self.random.sample(ours, self.random.randint(0, len(ours))):
             if kind == "clear":
                 sys.monitoring.clear_tool_id(id)
@@ -333,7 +336,7 @@ class MonitoringStepper(Stepper):
 
 class Steps(bdb.Bdb):
     def __init__(self, note: Callable[[CodeType, object], object], backend: str) -> None:
-        super().__init__(backend=backend)
+        super().__init__(**({"backend": backend} if sys.version_info >= (3, 14) else {}))
         self.note = note
 
     def user_call(self, frame: FrameType, argument_list: Any) -> None:
