@@ -14,6 +14,7 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from pygments.lexers import get_lexer_by_name
 from pygments.token import Token
 
 from covcore.analysis.conditions import Condition
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pygments.token import _TokenType
 
 PLAIN = ""
+LEXERS = {"Jinja2": "jinja", "Mako": "mako"}  # of Pygments, by template engine
 MARKS = {  # classes of the style sheet, by type of token; a type that is not here has that of the one that it belongs to
     Token: PLAIN,
     Token.Comment: "c",
@@ -48,19 +50,18 @@ class Span(NamedTuple):
     mark: str  # a class of the style sheet, or the index of a condition
 
 
-def highlighted(text: str, conditions: Mapping[int, Sequence[Span]]) -> list[str]:
+def highlighted(text: str, conditions: Mapping[int, Sequence[Span]], engine: str = "") -> list[str]:
     """The markup of each physical line.
 
     Args:
         text: the source.
         conditions: where they stand, by line from 1.
+        engine: of a template, as in FileResult; "" if it is Python.
     """
     lines = text.split("\n")
     return [
         _markup(line, spans, conditions.get(number, ()))
-        for number, (line, spans) in enumerate(
-            zip(lines, colours(_lexer().get_tokens_unprocessed(text)), strict=True), 1
-        )
+        for number, (line, spans) in enumerate(zip(lines, colours(_tokens(text, engine)), strict=True), 1)
     ]
 
 
@@ -85,6 +86,14 @@ def colours(tokens: Iterable[tuple[int, _TokenType, str]]) -> Iterator[list[Span
                 is_apart = False
             column = end
     yield spans
+
+
+def _tokens(text: str, engine: str) -> Iterable[tuple[int, _TokenType, str]]:
+    if not engine:
+        return _lexer().get_tokens_unprocessed(text)
+    tokens = list(get_lexer_by_name(LEXERS.get(engine, "text")).get_tokens_unprocessed(text))
+    is_whole = "".join(value for _, _, value in tokens) == text  # else a pattern of Pygments left something out
+    return tokens if is_whole else [(0, Token.Text, text)]
 
 
 @cache

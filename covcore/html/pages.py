@@ -184,7 +184,7 @@ def _rows(
         operands = zip(decision.conditions, decision.shown, strict=True)
         left = [printable(result.conditions[number].text) for number, shown in operands if not shown]
         decisions.setdefault(decision.line, []).append((index, left))
-    code = highlighted(parsed.text, spans_of(result.conditions, lines))
+    code = highlighted(parsed.text, spans_of(result.conditions, lines), result.engine)
     states = dict.fromkeys(result.statements, RUN) | dict.fromkeys(result.missing, MISS)
     states |= dict.fromkeys(result.excluded, EXCLUDED)
     states |= {line: PART for line in result.missing_branches if states.get(line) == RUN}
