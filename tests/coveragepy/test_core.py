@@ -110,10 +110,12 @@ def test_statements_of_several_lines(place: Place) -> None:
 
 
 def test_no_line_is_inferred(place: Place) -> None:
-    """coverage.py's own core on sys.monitoring has line 3 as run."""
+    """coverage.py's own core on sys.monitoring has lines 3 and 10 as run."""
     program = "def f(x):\n    assert x > 4\n    print('never')\n    return 1\ntry: f(1)\nexcept AssertionError: pass\n"
+    program += "def g(x):\n    if x == 0:\n        y = x or int('z')\n        return y\n    return 2\n"
+    program += "try: g(0)\nexcept ValueError: pass\n"
     assert run(place, "", program).status == 0
-    assert lines(place) == {"": {"program.py": [1, 2, 5, 6]}}
+    assert lines(place) == {"": {"program.py": [1, 2, 5, 6, 7, 8, 9, 12, 13]}}
 
 
 def test_lines_alone(place: Place) -> None:
@@ -230,6 +232,19 @@ def test_dynamic_context_of_test_functions(place: Place) -> None:
         "__main__.test_raises": [2, 3],
         "__main__.TestIt.test_in_class": [2, 3, 4, 5],
         "__main__.TestIt.runTest": [2, 3, 4],
+    }
+
+
+def test_a_test_function_within_another_begins_no_context(place: Place) -> None:
+    place.write("module.py", MODULE)
+    program = (
+        "import module\ndef test_inner(): module.work(1)\ndef test_outer():\n    test_inner()\n    module.work(2)\n"
+    )
+    program += "test_outer()\nmodule.work(3)\n"
+    assert run(place, "dynamic_context = test_function\nomit = program.py\n", program).status == 0
+    assert lines(place) == {
+        "": {"module.py": [1, 2, 3, 4]},
+        "__main__.test_outer": {"module.py": [2, 3]},
     }
 
 
