@@ -140,10 +140,12 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(wildcard tests/fuzz/*.h) $(c_files)
 
 # ---- the code's form
 
-lint: .venv/3.14/.lint ## ruff, mypy --strict, the workflows of GitHub
+lint: .venv/3.14/.lint ## ruff, mypy --strict (for macOS and Windows, too), the workflows of GitHub
 	$(call venv,3.14)/bin/ruff check
 	$(call venv,3.14)/bin/ruff format --check
 	$(call venv,3.14)/bin/mypy covcore bench $(wildcard plugin/*.py) $(dir $(wildcard plugin/*/__init__.py))
+	$(call venv,3.14)/bin/mypy --platform darwin --cache-dir .mypy_cache/darwin covcore $(dir $(wildcard plugin/*/__init__.py))
+	$(call venv,3.14)/bin/mypy --platform win32 --cache-dir .mypy_cache/win32 covcore $(dir $(wildcard plugin/*/__init__.py))
 	$(call venv,3.14)/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(call venv,3.14)/bin/zizmor --quiet --offline .github
 

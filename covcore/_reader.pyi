@@ -80,3 +80,19 @@ def check_pages(file: bytes, roots: list[int]) -> None:
         ValueError: they do not.
         OverflowError: a root that can be none.
     """
+
+UNLOCK: int
+SHARE: int
+EXCLUDE: int
+
+def is_process(pid: int, start: int, /) -> bool:
+    """Whether a process runs that began then (start_ticks of its recording; 0: at any time)."""
+
+def boot_id() -> str:
+    """What names the time since the machine was started; "" if nothing tells."""
+
+def lock(descriptor: int, kind: int, /) -> None:
+    """Lock an open file, or let go of it, without waiting.
+
+    Raises BlockingIOError: another process has it locked; OSError: the file system knows no locks.
+    """

@@ -7,6 +7,9 @@ from typing import Protocol
 def note(path: str, words: tuple[str | bytes | int, ...], /) -> None:
     """Append a note to another process's notes, if they are there; what fails is let be."""
 
+def find_process(pid: int, /) -> tuple[int, int]:
+    """The parent of a process, and when it began (start_ticks of its recording).  Raises OSError: there is none, or nothing tells."""
+
 def before_fork() -> None:
     """Where a tracer follows forks: take a note of the one that comes, and notes on what is started from now on."""
 

@@ -372,7 +372,24 @@ in_forked_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
 WITH_LOCK(before_fork, (PyObject *module, PyObject *args), (module, args))
 WITH_LOCK(in_forked_child, (PyObject *module, PyObject *args), (module, args))
 
+static PyObject *
+find_process(PyObject *Py_UNUSED(module), PyObject *number)
+{
+    const unsigned long long pid = PyLong_AsUnsignedLongLong(number);
+    platform_process found;
+    if (pid == (unsigned long long)-1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (pid == 0 || platform_find_process(pid, &found) < 0) {
+        errno = ESRCH;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    return Py_BuildValue("KK", (unsigned long long)found.parent, (unsigned long long)found.start);
+}
+
 PyMethodDef children_methods[] = {
+    {"find_process", find_process, METH_O,
+     PyDoc_STR("find_process($module, pid, /)\n--\n\nThe parent of a process, and when it began.")},
     {"before_fork", before_fork_locked, METH_NOARGS, PyDoc_STR("before_fork($module, /)\n--\n\nTake a note of the fork that follows.")},
     {"in_forked_child", in_forked_child_locked, METH_NOARGS,
      PyDoc_STR("in_forked_child($module, /)\n--\n\nGo on in a recording of its own.")},

@@ -90,7 +90,7 @@ FILE *platform_open(const char *path);
 bool platform_is_terminal(FILE *file);
 
 /* Locks an open file, or lets go of it.  What is locked so ends with the process.
- * Returns 0, or -1 with errno: EWOULDBLOCK if another process has it. */
+ * Returns 0, or -1 with errno: EAGAIN if another process has it. */
 typedef enum { PLATFORM_UNLOCK, PLATFORM_SHARE, PLATFORM_EXCLUDE } platform_lock_kind;
 int platform_lock(int descriptor, platform_lock_kind kind);
 

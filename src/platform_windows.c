@@ -60,7 +60,7 @@ fail(void)
         break;
     case ERROR_LOCK_VIOLATION:
     case ERROR_IO_PENDING:
-        errno = EWOULDBLOCK;
+        errno = EAGAIN; /* what Python takes for EWOULDBLOCK there is another number */
         break;
     case ERROR_TOO_MANY_OPEN_FILES:
         errno = EMFILE;

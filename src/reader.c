@@ -467,6 +467,46 @@ reader_check_pages(PyObject *Py_UNUSED(module), PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* ---- the system: platform.h ---- */
+
+static PyObject *
+reader_is_process(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    unsigned long long pid, start;
+
+    if (!PyArg_ParseTuple(args, "KK:is_process", &pid, &start)) {
+        return NULL;
+    }
+    return PyBool_FromLong(platform_is_running(pid, start));
+}
+
+static PyObject *
+reader_boot_id(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    char id[PLATFORM_BOOT_ROOM];
+
+    platform_boot_id(id);
+    return PyUnicode_DecodeASCII(id, (Py_ssize_t)strlen(id), "replace");
+}
+
+static PyObject *
+reader_lock(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    int descriptor, kind;
+
+    if (!PyArg_ParseTuple(args, "ii:lock", &descriptor, &kind)) {
+        return NULL;
+    }
+    if (kind < PLATFORM_UNLOCK || kind > PLATFORM_EXCLUDE) {
+        PyErr_SetString(PyExc_ValueError, "lock() takes UNLOCK, SHARE or EXCLUDE");
+        return NULL;
+    }
+    if (platform_lock(descriptor, (platform_lock_kind)kind) < 0) {
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    Py_RETURN_NONE;
+}
+
 /* ---- the module ---- */
 
 PyDoc_STRVAR(segment_info_doc, "segment_info(segment, /)\n--\n\n"
@@ -488,6 +528,13 @@ PyDoc_STRVAR(decode_shape_doc, "decode_shape(shape, /)\n--\n\n"
 PyDoc_STRVAR(check_pages_doc, "check_pages(file, roots, /)\n--\n\n"
                               "Check that an SQLite file is no more than it seems.");
 
+PyDoc_STRVAR(is_process_doc, "is_process(pid, start, /)\n--\n\n"
+                             "Whether a process runs that began then.");
+PyDoc_STRVAR(boot_id_doc, "boot_id()\n--\n\n"
+                          "What names the time since the machine was started.");
+PyDoc_STRVAR(lock_doc, "lock(descriptor, kind, /)\n--\n\n"
+                       "Lock an open file, or let go of it.");
+
 static PyMethodDef reader_methods[] = {
     {"segment_info", reader_segment_info, METH_O, segment_info_doc},
     {"read_recording", reader_read_recording, METH_O, read_recording_doc},
@@ -498,11 +545,25 @@ static PyMethodDef reader_methods[] = {
     {"shape_columns", reader_shape_columns, METH_O, shape_columns_doc},
     {"decode_shape", reader_decode_shape, METH_O, decode_shape_doc},
     {"check_pages", reader_check_pages, METH_VARARGS, check_pages_doc},
+    {"is_process", reader_is_process, METH_VARARGS, is_process_doc},
+    {"boot_id", reader_boot_id, METH_NOARGS, boot_id_doc},
+    {"lock", reader_lock, METH_VARARGS, lock_doc},
     {NULL, NULL, 0, NULL},
 };
 
+static int
+reader_exec(PyObject *module)
+{
+    return PyModule_AddIntConstant(module, "UNLOCK", PLATFORM_UNLOCK) < 0
+                   || PyModule_AddIntConstant(module, "SHARE", PLATFORM_SHARE) < 0
+                   || PyModule_AddIntConstant(module, "EXCLUDE", PLATFORM_EXCLUDE) < 0
+               ? -1
+               : 0;
+}
+
 /* There is no state: each interpreter may have the module, under a GIL of its own. */
 static PyModuleDef_Slot reader_slots[] = {
+    {Py_mod_exec, reader_exec},
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
     {0, NULL},
 };

@@ -324,7 +324,7 @@ def results(tmp_path: Path) -> tuple[bytes, bytes]:
 def test_killed_at_each_call_to_the_system(tmp_path: Path) -> None:
     (tmp_path / "undisturbed").mkdir()
     old, new = results(tmp_path / "undisturbed")
-    names = "open", "close", "fsync", "rename", "unlink", "fchmod", "listdir", "fstat", "read"
+    names = "open", "close", "fsync", "replace", "unlink", "fchmod", "listdir", "fstat", "read"
 
     def publish_until(n: int, folder: Folder) -> None:
         """Publish, and die before the n-th call."""
@@ -400,7 +400,7 @@ def test_no_room_at_any_size(folder: Folder) -> None:
     assert sizes[4] < n_bytes < sizes[-1]
 
 
-@pytest.mark.parametrize("call", ["fsync", "rename", "fchmod"])
+@pytest.mark.parametrize("call", ["fsync", "replace", "fchmod"])
 def test_a_call_that_fails(folder: Folder, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
     prepare(folder)
     old, names = folder.data.read_bytes(), folder.names()

@@ -27,6 +27,7 @@ from covcore.analysis.figures import Figures
 from covcore.analysis.file import FileResult
 from covcore.analysis.mcdc import Decision
 from covcore.analysis.outline import Region
+from covcore.platform import open_descriptor
 from covcore.store.recordings import RESULTS, folder_of, read_file
 
 HASH_BYTES = 32
@@ -78,11 +79,11 @@ class Cache:
             return
         unfinished = f"{self._path}.new-{os.getpid()}"
         with contextlib.suppress(OSError):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
             try:
-                with open(unfinished, "wb", opener=lambda name, _: os.open(name, flags, 0o666)) as file:
+                with open(unfinished, "wb", opener=lambda name, _: open_descriptor(name, flags)) as file:
                     file.write(self._stamp + hashlib.sha256(rest).digest() + rest)
-                os.rename(unfinished, self._path)
+                os.replace(unfinished, self._path)
             except BaseException:
                 os.unlink(unfinished)
                 raise

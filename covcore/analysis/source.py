@@ -8,6 +8,8 @@ import stat
 import zipimport
 from typing import NamedTuple
 
+from covcore.platform import open_descriptor
+
 _DECLARED_ENCODING = re.compile(rb"^[ \t\f]*#.*?coding[:=]")  # PEP 263, in one of the first two lines
 UNKNOWN_HASH = bytes(32)
 LARGEST = 256 << 20  # bytes: parsing so much takes 20 times as many
@@ -64,7 +66,7 @@ def _raw(path: str) -> bytes:
 
 def _content(path: str) -> bytes:
     """What a regular file holds; whoever opens a FIFO waits for ever, and a device has no end.  Raises OSError."""
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK | os.O_NOCTTY)) as file:
+    with open(path, "rb", opener=lambda name, flags: open_descriptor(name, flags, follow=True)) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")

@@ -11,6 +11,8 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 
+from covcore.platform import CAN_FORK, fork, kill
+
 
 def spread[Job](work: Callable[[Job], bytes], jobs: Sequence[Job], n_workers: int | None = None) -> list[bytes]:
     """Do work on each job, in as many processes as there are cores.
@@ -28,7 +30,7 @@ def spread[Job](work: Callable[[Job], bytes], jobs: Sequence[Job], n_workers: in
         Whatever `work` raises; KeyboardInterrupt.  No child outlives the call.
     """
     n_workers = min(n_workers or _cores(), len(jobs))
-    if n_workers < 2 or threading.active_count() > 1 or not hasattr(os, "fork"):
+    if n_workers < 2 or threading.active_count() > 1 or not CAN_FORK:
         return [work(job) for job in jobs]
     children: list[_Child] = []
     try:
@@ -56,7 +58,7 @@ class _Child:
     def __init__[Job](self, work: Callable[[Job], bytes], jobs: Sequence[Job]) -> None:
         self._pipe, theirs = os.pipe()
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-            self._pid = os.fork()  # it warns of native threads, such as faulthandler's, too
+            self._pid = fork()  # it warns of native threads, such as faulthandler's, too
         if self._pid == 0:
             status = 1
             try:
@@ -85,5 +87,5 @@ class _Child:
     def end(self) -> None:
         """Wait for it; kill it first if it still runs."""
         os.close(self._pipe)
-        os.kill(self._pid, signal.SIGKILL)  # a child that nobody has waited for keeps its id
+        kill(self._pid)  # a child that nobody has waited for keeps its id
         os.waitpid(self._pid, 0)

@@ -9,6 +9,7 @@ import os
 import sys
 
 from covcore.measure.origin import context_of, recording_of
+from covcore.platform import register_at_fork
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def _notice_forks(*, measured: bool) -> None:
 def _register(name: str, **hooks: "Callable[[], None]") -> None:
     if name not in _hooked:
         _hooked.add(name)
-        os.register_at_fork(**hooks)
+        register_at_fork(**hooks)
 
 
 def _in_unmeasured_child() -> None:

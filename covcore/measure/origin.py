@@ -8,10 +8,12 @@ the header has to do, which is wrong only if the context ended before its proces
 import os
 import sys
 
+from covcore._tracer import find_process
+from covcore.platform import open_descriptor, read_at
+
 HEADER = 512  # bytes
 END, CONTINUED, CONTEXT = 456, 1, 464  # of the header: src/recording_format.h
 CONTEXT_RECORD = 4  # its type
-PARENT, START_TICKS = 1, 19  # of _status
 LONGEST = 1 << 24  # bytes of a context that is believed in
 
 type Context = tuple[str, str]  # test, phase
@@ -20,7 +22,7 @@ NO_CONTEXT: Context = ("", "")
 
 def recording_of(folder: str, run_id: str, pid: int) -> str:
     """The path, without the number of a segment, of what a process that is alive records.  Raises OSError."""
-    return f"{folder}/{run_id}-{pid}-{_status(pid)[START_TICKS].decode()}"
+    return f"{folder}/{run_id}-{pid}-{find_process(pid)[1]}"
 
 
 def nearest_recording(folder: str, run_id: str) -> str:
@@ -31,15 +33,10 @@ def nearest_recording(folder: str, run_id: str) -> str:
             recording = recording_of(folder, run_id, pid)
             if os.path.lexists(f"{recording}.0"):
                 return recording
-            pid = int(_status(pid)[PARENT])
-    except (OSError, ValueError, IndexError):
-        pass  # one has ended, or /proc does not tell
+            pid = find_process(pid)[0]
+    except OSError:
+        pass  # one has ended, or nothing tells
     return ""
-
-
-def _status(pid: int) -> list[bytes]:
-    """The fields of /proc/PID/stat from the third on: the second may hold anything.  Raises OSError."""
-    return _read(f"/proc/{pid}/stat", 0, 4096).rpartition(b")")[2].split()
 
 
 def context_of(recording: str, place: str = "") -> Context:
@@ -82,8 +79,8 @@ def _number(data: bytes, at: int, n_bytes: int) -> int:
 
 
 def _read(path: str, at: int, n_bytes: int) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    descriptor = open_descriptor(path)
     try:
-        return os.pread(descriptor, n_bytes, at)
+        return read_at(descriptor, n_bytes, at)
     finally:
         os.close(descriptor)

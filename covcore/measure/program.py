@@ -11,6 +11,7 @@ import stat
 import sys
 
 from covcore import _launch
+from covcore.platform import UNINHERITED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Program:
         self.function = _launch.run_script
         try:
             if stat.S_ISREG(os.stat(self.path).st_mode):  # opening a FIFO and closing it would end its writer
-                os.close(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
+                os.close(os.open(self.path, os.O_RDONLY | UNINHERITED))
         except OSError as error:
             message = f"can't open file {self.path!r}: [Errno {error.errno}] {error.strerror}"
             raise Missing(f"{sys.orig_argv[0]}: {message}") from None

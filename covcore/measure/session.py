@@ -9,6 +9,7 @@ from covcore.measure import children
 from covcore.measure.filters import Filter
 from covcore.measure.origin import NO_CONTEXT
 from covcore.measure.quiet import quiet, undisturbed
+from covcore.platform import make_private_folder, temporary_places
 from covcore.store.header import check_header
 
 TYPE_CHECKING = False
@@ -214,9 +215,7 @@ class Session:
             reason = error.strerror
         unusable = f"cannot record in {self.folder} ({reason})"
         name = self.data[1:].replace("/", "%")[-200:]
-        for place in (os.environ.get("TMPDIR"), "/tmp", "/var/tmp"):
-            if not place or not os.path.isabs(place):
-                continue
+        for place in temporary_places():
             try:
                 self.data = os.path.join(make_private_folder(place), name)
                 self.folder = self.data + ".d"
@@ -347,18 +346,3 @@ def _remove_if_empty(folder: str) -> None:
         os.rmdir(folder)
     except OSError:
         return  # it holds other recordings
-
-
-def make_private_folder(place: str) -> str:
-    """Make a folder of this user's alone where everybody may write.
-
-    Raises OSError, also if another user has put something in its place.
-    """
-    folder = os.path.join(place, f"covcore-{os.getuid()}")
-    try:
-        os.mkdir(folder, 0o700)
-    except FileExistsError:
-        status = os.lstat(folder)
-        if status.st_uid != os.getuid() or status.st_mode & 0o170077 != 0o040000:
-            raise
-    return folder

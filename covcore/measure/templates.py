@@ -12,9 +12,10 @@ covcore/store/templates.py makes lines of the template of what was recorded.
 It is asked at any moment of the program: nothing is imported, and of the program's objects no more is done than to look.
 """
 
-import posix
 import sys
 from types import CodeType, FunctionType
+
+from covcore.platform import UNINHERITED, UNWAITING, system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,18 +114,18 @@ def _lines_of_mako(namespace: "Namespace") -> str | None:
 def _content(path: str) -> bytes:
     """A file, as the program found it a moment ago; b"" if it cannot be read."""
     try:
-        descriptor = posix.open(path, posix.O_RDONLY | posix.O_CLOEXEC | posix.O_NONBLOCK)
+        descriptor = system.open(path, system.O_RDONLY | UNINHERITED | UNWAITING)
     except OSError:
         return b""
     try:
         content = b""
-        while len(content) < MOST and (part := posix.read(descriptor, MOST)):
+        while len(content) < MOST and (part := system.read(descriptor, MOST)):
             content += part
         return content
     except OSError:
         return b""
     finally:
-        posix.close(descriptor)
+        system.close(descriptor)
 
 
 def _line_map(source: str) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import IO, Protocol
 
 from covcore.errors import CovcoreError, say
+from covcore.platform import open_descriptor, set_mode
 from covcore.report import command, results
 from covcore.report.results import Results
 from covcore.store.database import Database
@@ -73,13 +74,13 @@ def write(path: str, pieces: Iterable[str], option: str = "-o") -> None:
 def replace(path: str, pieces: Iterable[str]) -> None:
     """Write a regular file under another name, and rename it.  Raises OSError."""
     temporary = f"{path}.{secrets.token_hex(4)}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    descriptor = open_descriptor(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         with open(descriptor, "wb") as file:
             if os.path.exists(path):
-                os.fchmod(descriptor, stat.S_IMODE(os.stat(path).st_mode))
+                set_mode(descriptor, stat.S_IMODE(os.stat(path).st_mode))
             write_pieces(file, pieces)
-        os.rename(temporary, path)
+        os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise

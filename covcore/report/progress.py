@@ -1,11 +1,12 @@
 """A sign of life on a terminal while something takes long."""
 
-import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from covcore.platform import start_ticking, stop_ticking
 
 FIRST = 1.0  # seconds until the first sign
 INTERVAL = 0.5
@@ -18,10 +19,6 @@ def progress(doing: str) -> Iterator[None]:
     A timer's signal does it, not a thread: what is done meanwhile may fork.
     """
     stream = sys.stderr
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or not stream or not stream.isatty() or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL:
-        yield
-        return
     start = time.monotonic()
     said = ""
 
@@ -31,13 +28,14 @@ def progress(doing: str) -> Iterator[None]:
         stream.write(f"\r{said}")
         stream.flush()
 
-    signal.signal(signal.SIGALRM, say)
-    signal.setitimer(signal.ITIMER_REAL, FIRST, INTERVAL)
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or not stream or not stream.isatty() or not start_ticking(say, FIRST, INTERVAL):
+        yield
+        return
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        stop_ticking()
         if said:
             stream.write("\r" + " " * len(said) + "\r")
             stream.flush()

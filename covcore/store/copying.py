@@ -11,6 +11,7 @@ import _sqlite3 as sqlite3
 import os
 
 from covcore.errors import CovcoreError
+from covcore.platform import open_descriptor, temporary_places
 from covcore.store.seal import check_seal
 
 TYPE_CHECKING = False
@@ -61,7 +62,7 @@ def open_nameless(n_bytes: int) -> tuple[sqlite3.Connection, int]:
     folder = make_temporary_folder()
     path = f"{folder}/copy"
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = open_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             os.ftruncate(descriptor, n_bytes)
             quoted = "".join(chr(byte) if byte in SAFE_IN_URI else f"%{byte:02X}" for byte in os.fsencode(path))
@@ -79,7 +80,7 @@ def open_nameless(n_bytes: int) -> tuple[sqlite3.Connection, int]:
 def make_temporary_folder() -> str:
     """Make a folder of ours alone, where SQLite would have its temporary files.  Raises OSError."""
     error = None
-    for place in (os.environ.get("SQLITE_TMPDIR"), os.environ.get("TMPDIR"), "/var/tmp", "/tmp"):
+    for place in (os.environ.get("SQLITE_TMPDIR"), *temporary_places()):
         folder = f"{place}/covcore-{os.urandom(8).hex()}"
         try:
             if place and os.path.isabs(place):

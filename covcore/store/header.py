@@ -4,6 +4,7 @@ import os
 import stat
 
 from covcore.errors import CovcoreError
+from covcore.platform import open_descriptor
 from covcore.store.schema import APPLICATION_ID, VERSION
 
 MAGIC = b"SQLite format 3\0"
@@ -24,7 +25,7 @@ def check_header(data: str, *, replacing: bool = False, any_version: bool = Fals
         CovcoreError: something else is there, or it cannot be read.
     """
     try:
-        descriptor = os.open(data, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        descriptor = open_descriptor(data, follow=True)
     except FileNotFoundError:
         return False
     except OSError as error:

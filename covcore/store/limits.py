@@ -21,6 +21,8 @@ class Spared:
 
     def __enter__(self) -> None:
         self.before: Callable[..., object] | int | None = None
+        if not hasattr(signal, "SIGXFSZ"):
+            return  # Windows has no such limit
         try:
             self.before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         except ValueError:

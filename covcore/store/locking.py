@@ -1,11 +1,11 @@
 """One publisher at a time: an advisory lock on DATA.d/lock, which ends with its process however that ends."""
 
-import errno
-import fcntl
 import os
 import time
 
+from covcore._reader import EXCLUDE, SHARE, UNLOCK, lock
 from covcore.errors import CovcoreError
+from covcore.platform import open_descriptor
 
 PATIENCE = 60.0  # seconds: publishing takes less than one
 WAIT = 0.01  # seconds between two tries
@@ -45,7 +45,7 @@ class Lock:
     def __exit__(self, *exception: object) -> None:
         if self.descriptor >= 0:
             # A child that another thread forked meanwhile has the descriptor too: closing ours would not be enough.
-            fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+            lock(self.descriptor, UNLOCK)
             os.close(self.descriptor)
             self.descriptor = -1
 
@@ -59,16 +59,18 @@ class Lock:
                 return -1
         for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):
             try:
-                return os.open(self.path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+                return open_descriptor(self.path, flags)
             except OSError:
                 pass
         return -1
 
     def _take(self) -> bool:
         try:
-            fcntl.flock(self.descriptor, (fcntl.LOCK_SH if self.shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except OSError as error:
-            return error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EINTR)
+            lock(self.descriptor, SHARE if self.shared else EXCLUDE)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            return True
         return True
 
     def _is_there(self) -> bool:

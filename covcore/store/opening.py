@@ -11,6 +11,7 @@ import stat
 
 from covcore._reader import check_pages
 from covcore.errors import CovcoreError
+from covcore.platform import open_descriptor
 from covcore.store.copying import connect_to_copy
 from covcore.store.schema import INDEXES, TABLES, VERSION, VIEWS
 from covcore.store.seal import check_seal, pieces_of
@@ -66,7 +67,7 @@ def connect(path: str, *, follow: bool) -> tuple[sqlite3.Connection, int, bytes 
         CovcoreError: it cannot be read, or there is no room for a copy.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
+        descriptor = open_descriptor(path, follow=follow)
     except OSError as error:
         raise CovcoreError(f"cannot read {path}: {error.strerror}") from None
     try:

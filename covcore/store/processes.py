@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
+
+from covcore._reader import boot_id, is_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,44 +107,13 @@ def plural(n: int, noun: str, ending: str = "s") -> str:
 
 def is_running(owner: Owner) -> bool:
     """Whether the process that began a recording still runs: it is not gone, its id is not another's now."""
-    boot_id = this_boot()
-    if boot_id and owner["boot_id"] and boot_id != owner["boot_id"]:
+    boot = this_boot()
+    if boot and owner["boot_id"] and boot != owner["boot_id"]:
         return False
-    fields = _read(f"/proc/{owner['pid']}/stat").rpartition(b")")[2].split()  # the name may hold spaces and parentheses
-    if len(fields) < 20:
-        return _exists(owner["pid"])  # no /proc, or one that hides other people's processes
-    state, n_threads, start_ticks = fields[0], int(fields[17]), int(fields[19])
-    if state in (b"Z", b"X") and n_threads <= 1:
-        return False  # dead, but its parent has not asked yet
-    return not owner["start_ticks"] or owner["start_ticks"] == start_ticks
+    return is_process(owner["pid"], owner["start_ticks"])
 
 
 @cache
 def this_boot() -> str:
     """What names the time since the machine was started; "" if nothing tells."""
-    return _read("/proc/sys/kernel/random/boot_id").strip().decode("ascii", "replace")
-
-
-def _exists(pid: int) -> bool:
-    if pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return True
-
-
-def _read(path: str) -> bytes:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        return os.read(descriptor, 4096)
-    except OSError:
-        return b""  # it ended between the two calls
-    finally:
-        os.close(descriptor)
+    return boot_id()

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import _sqlite3 as sqlite3
 import errno
-import fcntl
 import os
 
+from covcore._reader import EXCLUDE, lock
 from covcore.errors import CovcoreError
+from covcore.platform import open_descriptor, rename_open, set_mode, sync, sync_folder
 from covcore.store.collecting import Paused
 from covcore.store.database import Database
 from covcore.store.gathering import Gathering
@@ -156,11 +157,12 @@ def write_database(data: str, union: Union, replaced: Iterable[str], safe: str =
         descriptor = create(new, path)
         try:
             written = write_file(new, union, replaced)
-            os.fsync(descriptor)
+            sync(descriptor)
             verify(new, written)
-            os.rename(new, path)
-        finally:
+        except BaseException:
             os.close(descriptor)
+            raise
+        rename_open(descriptor, new, path)
         sync_folder(path.rpartition("/")[0] or "/")
         return written
     except BlockingIOError:
@@ -198,9 +200,8 @@ def create(new: str, path: str) -> int:
     Raises:
         OSError: it cannot be made, or another publisher writes it.
     """
-    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
-        left = os.open(new, flags)
+        left = open_descriptor(new, os.O_RDWR)
     except OSError:
         remove(new)  # it is not there, or nothing that a publisher makes
     else:
@@ -209,7 +210,7 @@ def create(new: str, path: str) -> int:
             remove(new)
         finally:
             os.close(left)
-    descriptor = os.open(new, flags | os.O_CREAT | os.O_EXCL, 0o666)
+    descriptor = open_descriptor(new, os.O_RDWR | os.O_CREAT | os.O_EXCL)
     try:
         take(descriptor)
         if not os.path.samestat(os.stat(new, follow_symlinks=False), os.fstat(descriptor)):
@@ -221,14 +222,14 @@ def create(new: str, path: str) -> int:
         mode = os.stat(path).st_mode
     except OSError:
         mode = os.fstat(descriptor).st_mode
-    os.fchmod(descriptor, mode & 0o777 | 0o600)
+    set_mode(descriptor, mode & 0o777 | 0o600)
     return descriptor
 
 
 def take(descriptor: int) -> None:
     """Lock a file, where the file system knows locks.  Raises BlockingIOError: another process holds it."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(descriptor, EXCLUDE)
     except BlockingIOError:
         raise
     except OSError:
@@ -247,21 +248,6 @@ def write_file(new: str, union: Union, replaced: Iterable[str]) -> Written:
         connection.close()
     write_seal(new)
     return written
-
-
-def sync_folder(folder: str) -> None:
-    """Have a rename outlast a crash of the machine, where the file system can do that.  Raises OSError."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except PermissionError:
-        return  # who may write to a folder need not be allowed to read it
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def remove(path: str) -> bool:

@@ -12,6 +12,7 @@ import sys
 from itertools import chain
 
 from covcore._reader import read_recording, segment_info
+from covcore.platform import is_locked, open_descriptor
 from covcore.store.processes import is_running
 
 TYPE_CHECKING = False
@@ -127,11 +128,8 @@ def is_held(path: str) -> bool:
     except OSError:
         return False
     try:
-        os.lockf(descriptor, os.F_TEST, 0)
-    except (PermissionError, BlockingIOError):
-        return True
-    except OSError:
-        return False  # no locks here
+        if is_locked(descriptor):
+            return True
     finally:
         os.close(descriptor)
     stem, _, number = path.rpartition(".")
@@ -271,7 +269,7 @@ def _read(descriptor: int, n_bytes: int) -> bytes:
 
 def _open(path: str) -> tuple[int, int]:
     """Open a regular file to read.  Returns the descriptor, and how many bytes the file has."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    descriptor = open_descriptor(path)
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from binascii import crc32
 
+from covcore.platform import open_descriptor, read_at, write_at
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,10 +24,10 @@ HEX = b"0123456789abcdef"
 
 def write_seal(path: str) -> None:
     """Put the checksum into a database that is written.  Raises OSError."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    descriptor = open_descriptor(path, os.O_RDWR)
     try:
         checksum, place, _ = _computed(pieces_of(descriptor))
-        os.pwrite(descriptor, checksum, place)
+        write_at(descriptor, checksum, place)
     finally:
         os.close(descriptor)
 
@@ -48,7 +50,7 @@ def pieces_of(descriptor: int) -> Iterator[bytes]:
     """Read a file, as long as it is now.  Raises OSError; ValueError: some of it was never written."""
     n_bytes = os.fstat(descriptor).st_size
     place = 0
-    while place < n_bytes and (piece := os.pread(descriptor, min(n_bytes - place, PIECE), place)):
+    while place < n_bytes and (piece := read_at(descriptor, min(n_bytes - place, PIECE), place)):
         if piece == HOLE:
             raise ValueError("a part of it is missing")  # a hole of any size costs who sends it nothing
         yield piece

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from coverage.collector import Collector
 
+from covcore.platform import register_at_fork
 from covcore_coverage import storing
 from covcore_coverage.arcs import Shapes
 from covcore_coverage.tracer import CovcoreTracer
@@ -35,7 +36,7 @@ MOST = 1000  # contexts that are held: where the clock is the program's own, it 
 # Held by whoever switches or stores.  No process is forked meanwhile: it would have coverage.py's locks and its connection as they are
 # in the middle of it.
 lock = RLock()
-os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 
 
 class CovcoreCollector(Collector):

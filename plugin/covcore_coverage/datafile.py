@@ -21,6 +21,7 @@ from coverage.exceptions import CoverageException
 from coverage.sqldata import SCHEMA, SCHEMA_VERSION
 
 from covcore.errors import CovcoreError
+from covcore.platform import open_descriptor
 from covcore.store.inputs import reason_of
 from covcore.store.opening import Brief, check_size, harden
 
@@ -108,7 +109,7 @@ def copy_to(path: str, copy: str) -> int:
         OSError: it cannot be read, or there is no room.
         ValueError: it is no regular file, or too large.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    descriptor = open_descriptor(path)
     with open(descriptor, "rb") as file, open(copy, "xb") as new:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

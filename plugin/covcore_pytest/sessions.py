@@ -10,8 +10,9 @@ import pytest
 
 from covcore.config import Settings, read_settings
 from covcore.errors import printable
-from covcore.measure.session import Session, make_private_folder
+from covcore.measure.session import Session
 from covcore.options import split_list
+from covcore.platform import make_private_folder, temporary_places
 from covcore.store.union import MOVED_FROM, MOVED_TO, WORKER
 from covcore_pytest import workers
 from covcore_pytest.early import EarlyModules
@@ -69,7 +70,7 @@ class WorkerSession(PluginSession):
         self.moved = moved
         self.place = self.folder = str(order["folder"])
         if workers.identity(self.place) != order["identity"]:
-            temporary = os.environ.get("TMPDIR") or "/tmp"
+            temporary = temporary_places()[0]
             self.folder = os.path.join(make_private_folder(temporary), f"{self.run_id}-{os.getpid()}.d")
         self.has_begun = True
 

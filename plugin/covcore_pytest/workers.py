@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from covcore.store.processes import this_boot
 from covcore.store.recordings import find, read_file
 from covcore_pytest import WORKER_VARIABLE
 
@@ -107,11 +108,10 @@ def identity(folder: str) -> list[object]:
     """What tells a folder from any other, also on other machines and in containers; empty if it cannot be used."""
     try:
         status = os.stat(folder)
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            boot = file.read()
     except OSError:
         return []
-    return [boot, status.st_dev, status.st_ino] if os.access(folder, os.W_OK) else []
+    boot = this_boot()
+    return [boot, status.st_dev, status.st_ino] if boot and os.access(folder, os.W_OK) else []
 
 
 def moved(path: str, pairs: Iterable[tuple[str, str]]) -> str:

@@ -219,13 +219,13 @@ test_locks(void)
 
     CHECK(one >= 0 && two >= 0);
     CHECK(platform_lock(one, PLATFORM_EXCLUDE) == 0);
-    CHECK(platform_lock(two, PLATFORM_SHARE) == -1 && errno == EWOULDBLOCK);
-    CHECK(platform_lock(two, PLATFORM_EXCLUDE) == -1 && errno == EWOULDBLOCK);
+    CHECK(platform_lock(two, PLATFORM_SHARE) == -1 && errno == EAGAIN);
+    CHECK(platform_lock(two, PLATFORM_EXCLUDE) == -1 && errno == EAGAIN);
     CHECK(write(one, "x", 1) == 1 && write(two, "y", 1) == 1); /* it keeps nobody from the bytes */
     CHECK(platform_lock(one, PLATFORM_UNLOCK) == 0);
     CHECK(platform_lock(one, PLATFORM_SHARE) == 0 && platform_lock(two, PLATFORM_SHARE) == 0);
     CHECK(platform_lock(one, PLATFORM_UNLOCK) == 0);
-    CHECK(platform_lock(one, PLATFORM_EXCLUDE) == -1 && errno == EWOULDBLOCK);
+    CHECK(platform_lock(one, PLATFORM_EXCLUDE) == -1 && errno == EAGAIN);
     (void)close(two); /* and its lock with it */
     CHECK(platform_lock(one, PLATFORM_EXCLUDE) == 0);
     (void)close(one);
