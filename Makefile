@@ -19,7 +19,7 @@ c_files = $(wildcard src/*.c src/*.h)
 
 .SECONDARY: # keep what was made on the way
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-c test-py faults plants oracle oracle-packages coveragepy coveragepy-suites matrix build sanitize check-platforms check-windows fuzz lint format bench clean distclean
+.PHONY: help demo test test-c test-py test-ft sanitize-ft faults plants oracle oracle-packages coveragepy coveragepy-suites matrix build sanitize check-platforms check-windows fuzz lint format bench clean distclean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,16 @@ test-py: $(PY:%=.venv/%/.built) $(PY:%=.venv/coveragepy-%/.ready) ## the Python 
 	    echo "Python $$version: pytest $(PYTEST_ARGS)"; \
 	    $(call python,$$version) -m pytest $(PYTEST_ARGS); \
 	done
+
+# What concerns the tracer; the rest of the tests is the same without a GIL, or needs what has no wheels there.
+ft_tests = tests/free_threading tests/test_tracer.py tests/test_sites.py tests/test_before_3_14.py tests/test_run.py tests/everywhere/test_threads.py
+
+test-ft: PY = 3.13t
+test-ft: N = 300
+test-ft: PYTEST_ARGS = -n 2
+test-ft: .venv/3.13t/.built ## tracer, branches, threads and N=300 programs of the oracle on a CPython without a GIL, 3.13t (built once, 5 minutes)
+	$(call python,3.13t) -m pytest $(PYTEST_ARGS) $(ft_tests)
+	$(MAKE) --no-print-directory oracle PY=3.13t N=$(N)
 
 faults: $(PY:%=.venv/%/.built) ## kills, forks, full disks and failing calls at full strength: SEEDS=500 of each; writes docs/reliability.md
 	@mkdir -p build/faults; ended=0; for version in $(PY); do \
@@ -121,6 +131,17 @@ sanitize: test-c ## the C and the Python tests with AddressSanitizer and UBSan, 
 	    LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
 	    $(CURDIR)/build/sanitize/.venv/$(PY)/bin/python -m pytest $(PYTEST_ARGS)
 	@set -- $$(find build/sanitize/reports -type f); [ $$# = 0 ] || { cat "$$@"; exit 1; }
+
+tsan = .venv/3.13t-tsan
+tsan_options = suppressions=$(CURDIR)/tests/free_threading/suppressions.txt:exitcode=0:log_path=$(CURDIR)/build/sanitize-ft/report
+
+# ThreadSanitizer maps memory at fixed places, and cannot where addresses are random by more than it knows.
+sanitize-ft: PY = 3.13t-tsan
+sanitize-ft: ROUNDS = 5
+sanitize-ft: $(tsan)/.built ## many threads in the tracer under ThreadSanitizer, on a CPython 3.13t that is built with it
+	@rm -rf build/sanitize-ft && mkdir -p build/sanitize-ft
+	TSAN_OPTIONS=$(tsan_options) ROUNDS=$(ROUNDS) setarch -R $(call python,3.13t-tsan) -m pytest tests/free_threading
+	@$(call python,3.14) tests/free_threading/reports.py build/sanitize-ft
 
 fuzz: ## each fuzzer for SECONDS=60, built with clang's libFuzzer
 	@command -v $(CLANG) >/dev/null || { echo "make fuzz: no $(CLANG): install the packages clang and libclang-rt-dev" >&2; exit 1; }
