@@ -123,7 +123,7 @@ report_files = log_path=$(CURDIR)/build/sanitize/reports/report
 
 sanitize: PY = 3.14
 sanitize: test-c ## the C and the Python tests with AddressSanitizer and UBSan, on Python 3.14 or PY=3.15
-	@rm -rf $(addprefix build/sanitize/,$(sanitized) reports .venv/$(PY)/.extensions .venv/$(PY)/.built)
+	@rm -rf $(addprefix build/sanitize/,$(sanitized) reports) build/sanitize/.venv/*/.extensions build/sanitize/.venv/*/.built
 	@mkdir -p build/sanitize/reports
 	@tar -c --exclude=__pycache__ --exclude='*.so' $(sanitized) | tar -x -C build/sanitize
 	COVCORE_SANITIZE=1 $(MAKE) --no-print-directory -C build/sanitize build PY=$(PY)

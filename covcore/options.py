@@ -65,7 +65,13 @@ RUN_OPTIONS = (
         "tasks, or of the program's, by name; none",
         choices=("test", "phase", "task", "none"),
     ),
-    Option(["--no-subprocess"], "subprocess", "", "do not measure child processes", constant=False),
+    Option(
+        ["--no-subprocess"],
+        "subprocess",
+        "",
+        "do not measure child processes (but subinterpreters of this one)",
+        constant=False,
+    ),
     Option(["--branch"], "", "", "nothing: branches are always measured"),
 )
 

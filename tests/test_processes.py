@@ -349,7 +349,7 @@ subprocess.run([sys.executable, "-c", "import work; work.work(3)"])
 if os.fork() == 0:
     work.work(3)
     sys.exit(0)
-print(os.wait()[1], "COVCORE_RUN" in os.environ)
+print(os.wait()[1], subprocess.check_output([sys.executable, "-c", "import sys; print('covcore' in sys.modules)"]))
 """,
         "--no-subprocess",
     )

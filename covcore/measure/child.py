@@ -39,7 +39,11 @@ def dict_of(text: str) -> dict[str, str | list[str]]:
 
 
 def _begin(values: dict[str, str | list[str]]) -> None:
-    if "folder" not in values or any(word.startswith(RESOURCE_TRACKER) for word in sys.orig_argv):
+    if (
+        "folder" not in values
+        or values.get("only") not in (None, str(os.getpid()))
+        or any(word.startswith(RESOURCE_TRACKER) for word in sys.orig_argv)
+    ):
         return
     from covcore.measure.quiet import quiet
 
@@ -47,6 +51,8 @@ def _begin(values: dict[str, str | list[str]]) -> None:
         if _is_subinterpreter():
             _begin_in_interpreter(values)
             return
+        if "only" in values:
+            return  # this process was measured, and exec() leaves it its number
         _tell_parent(str(values["folder"]), str(values["run"]))
         from covcore.measure.session import current
 
@@ -88,7 +94,11 @@ def _session(values: dict[str, str | list[str]], command: str = "child") -> "Ses
     settings.subprocess = command != "interpreter"
     session = ChildSession(settings, sys.orig_argv, str(values.get("main", "")), command)
     session.run_id, session.folder = str(values["run"]), str(values["folder"])
-    session.origin = _origin(session, str(values.get("from", "")).rstrip(FILLER), str(values.get("at", "")))
+    name, place = str(values.get("from", "")).rstrip(FILLER), str(values.get("at", ""))
+    if command == "interpreter":
+        session.origin = context_of(f"{session.folder}/{name}", place)
+    else:
+        session.origin = _origin(session, name, place)
     session.start()
     session.finish_at_exit()
     return session

@@ -39,9 +39,11 @@ def announce(session: "Session") -> None:
     global _watched
     _watched = session
     _notice_forks(measured=session.settings.subprocess)
-    if not session.settings.subprocess:
-        return
     session.outer_run = os.environ.get(VARIABLE)
+    if not session.settings.subprocess:
+        if session.outer_run is None:
+            show(session)
+        return
     session.tracer.follow_forks()
     session.filter.met = {"/subprocess.py": session.tracer.watch, "/multiprocessing/util.py": _await_multiprocessing}
     show(session)
@@ -58,10 +60,10 @@ def withdraw(session: "Session") -> None:
 
 
 def show(session: "Session") -> None:
-    """Say in the environment what started interpreters are to know."""
+    """Say in the environment what started interpreters are to know; where no other process is measured, those of this one."""
     os.environ[VARIABLE] = session.variable = encode(session)
     # An audit hook makes id() and sys._getframe() 15 ns slower, so there is none while nothing can be started.
-    if "subprocess" in sys.modules:
+    if "subprocess" in sys.modules and session.settings.subprocess:
         session.tracer.watch()
 
 
@@ -141,6 +143,7 @@ def encode(session: "Session") -> str:
     """What a started interpreter is to know."""
     settings = session.settings
     pairs = [
+        ("only", "" if settings.subprocess else str(session.pid)),  # this process; covcore_start.pth looks for it first
         ("run", session.run_id),
         ("data", session.data),
         ("folder", session.folder),

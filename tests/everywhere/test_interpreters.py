@@ -196,6 +196,111 @@ print(own.rpartition(" at=")[0].encode() in inherited)
     assert processes(place) == "2 processes: 2 finished"
 
 
+@pytest.mark.parametrize("pytest_or_not", ["program.py", "-mpytest"])
+def test_with_no_subprocess(place: Place, pytest_or_not: str) -> None:
+    """They are no processes; these are not measured, and do not know of it."""
+    place.write("work.py", WORK)
+    place.write("covcore.toml", "subprocess = false")
+    place.write(
+        "test_it.py",
+        CREATE
+        + """
+import os, subprocess, sys
+def test_it():
+    interpreter = create()
+    interpreter.exec("import work; work.choose(0)")
+    interpreter.close()
+    if not (child := os.fork()):
+        create().exec("import work; work.choose(1)")
+        os._exit(0)
+    os.waitpid(child, 0)
+    measured = "import sys; print('covcore' in sys.modules)"
+    create_in_child = "import test_it; test_it.create().exec('import work; work.choose(2)'); "
+    assert subprocess.check_output([sys.executable, "-c", create_in_child + measured]) == b"False\\n"
+""",
+    )
+    place.write("program.py", "import test_it\ntest_it.test_it()\n")
+    words = [pytest_or_not] if pytest_or_not == "program.py" else ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    done = place.covcore("run", *words)
+    assert done.status == 0, done.stdout + done.stderr
+    assert place.lines()["work.py"] == {1, 2, 3, 10}
+    assert processes(place) == "1 process: 1 finished"
+
+
+def test_no_process_that_follows_by_exec(place: Place) -> None:
+    """Its number is that of the process that was measured."""
+    place.write("work.py", WORK)
+    place.write(
+        "program.py",
+        "import os, sys\nos.execv(sys.executable, [sys.executable, '-c', 'import work; work.choose(2)'])\n",
+    )
+    place.covcore("run", "--no-subprocess", "program.py")
+    assert place.covcore("report").status == 0
+    assert set(place.lines()) == {"program.py"}
+
+
+OWN = """
+import covcore
+covcore.start(data="own.covcore")
+import work
+work.choose({n})
+covcore.stop()
+work.choose(2)
+"""
+
+
+@pytest.mark.parametrize("is_measured", [True, False])
+def test_a_session_of_its_own(place: Place, is_measured: bool) -> None:
+    """covcore.start() in one: its data is its own, as that of a process would be, and the main interpreter's goes on."""
+    place.write("work.py", WORK)
+    program = CREATE + f"""
+import work
+interpreter = create()
+interpreter.exec({OWN.format(n=0)!r})
+interpreter.close()
+work.choose(1)
+"""  # fmt: skip
+    place.write("program.py", program)
+    done = place.covcore("run", "program.py") if is_measured else place.python("program.py")
+    assert (done.status, done.stdout, done.stderr) == (0, "", "")
+    assert place.lines(place.folder / "own.covcore") == {"work.py": {1, 2, 3, 10}}
+    if is_measured:
+        assert place.lines()["work.py"] == {1, 2, 4, 5, 10}
+        assert processes(place) == "1 process: 1 finished"
+
+
+def test_forks_while_they_record(place: Place) -> None:
+    """Forked children of CPython's do not survive that other interpreters are there: as in a bare run, and the report says so."""
+    place.write("work.py", WORK)
+    place.write(
+        "program.py",
+        CREATE
+        + """
+import os, work
+def fork(n):
+    if not (child := os.fork()):
+        work.choose(n)
+        os._exit(0)
+    return os.waitpid(child, 0)[1]
+one = create()
+one.exec("import work; work.choose(0)")
+print(fork(1))
+one.exec("work.choose(0)")
+one.close()
+print(fork(2))
+""",
+    )
+    bare, done = place.python("program.py"), place.covcore("run", "program.py")
+    assert (done.status, done.stdout) == (bare.status, bare.stdout)
+    died, second = (int(status) != 0 for status in done.stdout.split())
+    assert not second
+    assert ("1 forked child" in done.stderr) == died
+    assert place.covcore("report").status == 0
+    assert place.lines()["work.py"] == {1, 2, 3, 4, 6, 7, 10} | (set() if died else {5})
+    left = "1 ended without an end mark, 1 left no record" if died else "2 ended without an end mark"
+    assert processes(place) == f"3 processes: 1 finished, {left}"
+
+
 @unless_sanitized  # which keeps memory that was freed
 def test_created_and_destroyed(place: Place, n_seeds: int) -> None:
     """Memory, descriptors and mappings stay what they were after some; with --seeds=500 there are a thousand."""

@@ -146,6 +146,8 @@ callback(5)
 in_thread(3)
 """,
     "eager": """
+def eager(work, name):  # not by create_task(): before 3.14 it gives a task of eager_task_factory's its name after its first step
+    return asyncio.Task(work, name=name, context=labelled(name), eager_start=True, loop=asyncio.get_running_loop())
 async def cached(n):
     if n % 2: return n
     await asyncio.sleep(0)
@@ -153,10 +155,9 @@ async def cached(n):
 async def work(n):
     return [await cached(i) for i in range(n)]
 async def main():
-    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
-    tasks = [spawn(work(n), f"work {n}") for n in (1, 2, 3)]
+    tasks = [eager(work(n), f"work {n}") for n in (1, 2, 3)]
     for task in tasks: await task
-    await spawn(cached(1), "odd")
+    await eager(cached(1), "odd")
 run(main())
 """,
     "threads_with_loops": """
