@@ -249,6 +249,9 @@ work.choose(2)
 """
 
 
+@pytest.mark.skipif(
+    sys.version_info < (3, 13), reason="3.12.1 aborts where a subinterpreter imports hashlib, for the database"
+)
 @pytest.mark.parametrize("is_measured", [True, False])
 def test_a_session_of_its_own(place: Place, is_measured: bool) -> None:
     """covcore.start() in one: its data is its own, as that of a process would be, and the main interpreter's goes on."""
@@ -269,6 +272,7 @@ work.choose(1)
         assert processes(place) == "1 process: 1 finished"
 
 
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="3.12.1 hangs where a process with a subinterpreter forks")
 def test_forks_while_they_record(place: Place) -> None:
     """Forked children of CPython's do not survive that other interpreters are there: as in a bare run, and the report says so."""
     place.write("work.py", WORK)
@@ -305,7 +309,6 @@ print(fork(2))
 def test_created_and_destroyed(place: Place, n_seeds: int) -> None:
     """Memory, descriptors and mappings stay what they were after some; with --seeds=500 there are a thousand."""
     n = 1000 if n_seeds >= 500 else 30
-    room = 2000 + (4 if sys.version_info >= (3, 14) else 2500) * n  # kB; CPython itself keeps 2 MB of each before 3.14
     place.write("work.py", WORK)
     place.write(
         "program.py",
@@ -322,9 +325,12 @@ for i in range({n}):
     if i == {n} // 3:
         resident, *others = used()
 grown, *others_then = used()
-print(others_then == others, grown - resident < {room}, grown - resident)
+print(others_then == others, grown - resident)
 """,
     )
-    done = place.covcore("run", "program.py")
-    assert done.stdout.startswith("True True "), done.stdout
+    bare, done = place.python("program.py"), place.covcore("run", "program.py")
+    assert (done.status, done.stdout.split()[0]) == (0, "True"), done.stderr
+    # Before 3.14 CPython keeps what an interpreter has allocated: 1.7 MB of its own, and 0.3 for our modules.
+    lost, grown = (int(outcome.stdout.split()[1]) for outcome in (bare, done))
+    assert grown < max(lost, 0) + 2000 + n * (4 if sys.version_info >= (3, 14) else 500)
     assert place.lines()["work.py"] == {1, 2, 3, 10}
