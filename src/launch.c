@@ -122,10 +122,16 @@ compile_command(PyObject *source)
         code = Py_CompileStringObject(text, name, Py_file_input, &flags, -1);
     }
     if (code != NULL && TRACEBACKS_SHOW_COMMANDS) {
+        // The first versions of 3.13 know the text by the name of its file, not by the code.
+        PyObject *by_code = PyImport_ImportModuleAttrString("linecache", "_interactive_cache");
+        if (by_code == NULL) {
+            PyErr_Clear();
+        }
         keep = PyImport_ImportModuleAttrString("linecache", "_register_code");
         if (keep != NULL) {
-            kept = PyObject_CallFunctionObjArgs(keep, code, source, name, NULL);
+            kept = PyObject_CallFunctionObjArgs(keep, by_code == NULL ? name : code, source, name, NULL);
         }
+        Py_XDECREF(by_code);
         if (kept == NULL) {
             Py_CLEAR(code);
         }

@@ -126,6 +126,8 @@ def _fresh_main() -> "ModuleType":
     """`__main__` as the interpreter makes it."""
     module = type(sys)("__main__")
     module.__loader__ = _frozen_importlib.BuiltinImporter
+    if sys.version_info < (3, 14):
+        module.__annotations__ = {}
     module.__dict__["__builtins__"] = builtins
     return module
 

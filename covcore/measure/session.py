@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 IMPATIENT = 1e-5
 
 _getpid = os.getpid  # programs mock such things
+# sys.settrace, but an object of our own: exit handlers are taken back by what is called.
+_UNTRACE = sys.settrace.__call__  # type: ignore[operator]
 
 _current: "Session | None" = None
 
@@ -129,10 +131,13 @@ class Session:
         raise CovcoreError(reason)
 
     def finish_at_exit(self) -> None:
-        """Have finish() called when the process ends: after its threads, and after exit handlers registered later."""
+        """Have finish() called when the process ends: after its threads, and after exit handlers registered later.
+
+        A debugger that still traces does not step into it."""
         import atexit
 
         atexit.register(self.finish)
+        atexit.register(_UNTRACE, None)  # called before it
 
     def finish_now(self) -> None:
         """finish(), and leave nothing to be done at exit, which would keep the session until then."""
@@ -140,6 +145,7 @@ class Session:
 
         self.finish()
         atexit.unregister(self.finish)
+        atexit.unregister(_UNTRACE)
 
     def finish(self) -> None:
         """End measuring and publish.
