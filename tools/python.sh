@@ -11,7 +11,11 @@ set -eu
 . "$(dirname "$0")/debian.sh"
 
 version=${1:?usage: tools/python.sh 3.14}
-suite=forky # the Debian release that holds these versions
+case $version in # the Debian release that holds it
+3.12) suite= ;;
+3.13) suite=trixie ;;
+*) suite=forky ;;
+esac
 prefix=${COVCORE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/covcore}/python$version
 modules="ssl, sqlite3, ctypes, zlib, lzma, bz2, readline"
 
@@ -76,5 +80,6 @@ for python in "python$version" "$pyenvs"/versions/"${version%t}".*/bin/python; d
 done
 
 case $version in *t | *t-tsan) exec "$(dirname "$0")/free_threaded.sh" "$version" ;; esac
+[ -n "$suite" ] || die "no python$version with its headers on PATH or under pyenv, and no Debian release has one: put one on PATH"
 debian_bring "$prefix" "no python$version with its headers on PATH or under pyenv"
 usable "$prefix/usr/bin/python$version"
