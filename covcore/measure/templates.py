@@ -13,26 +13,27 @@ It is asked at any moment of the program: nothing is imported, and of the progra
 """
 
 import sys
-from types import CodeType, FunctionType
 
 from covcore.platform import UNINHERITED, UNWAITING, system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from types import CodeType, FunctionType
 
     type Namespace = Mapping[str, object]
+else:
+    FunctionType = type(lambda: None)  # the module types may not be imported yet
+    CodeType = type((lambda: None).__code__)
 
 UNMEASURED = ""
 MOST = 16 << 20  # bytes of a module of Mako's
 JINJA2_NAMES = frozenset(("name", "blocks", "debug_info"))
-GETS_FRAME = (
-    "_getframe",
-)  # all that code does that Cython runs to have a frame for a traceback, with the name of a source of its own
+GETS_FRAME = ("_getframe",)  # all that code does which Cython runs, named like its source, for a traceback's frame
 MAKO_NAMES = frozenset(("_magic_number", "_template_filename", "_template_uri"))
 
 
-def name_of(code: CodeType, namespace: "Namespace") -> str:
+def name_of(code: "CodeType", namespace: "Namespace") -> str:
     """The name that code is to be decided on by: see the module.
 
     Args:
@@ -63,7 +64,7 @@ def name_of(code: CodeType, namespace: "Namespace") -> str:
     return UNMEASURED
 
 
-def codes_of(code: CodeType, namespace: "Namespace") -> list[CodeType]:
+def codes_of(code: "CodeType", namespace: "Namespace") -> "list[CodeType]":
     """All code of a template, ran or not; arguments as name_of, for code that is one's."""
     found: dict[int, CodeType] = {}
     for function in list(namespace.values()):
@@ -86,14 +87,14 @@ def _codes_of(function: object) -> "Iterator[CodeType]":
                 yield inner.__code__
 
 
-def _nested(code: CodeType) -> "Iterator[CodeType]":
+def _nested(code: "CodeType") -> "Iterator[CodeType]":
     yield code
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _nested(constant)
 
 
-def _defines_template(code: CodeType, namespace: "Namespace") -> bool:
+def _defines_template(code: "CodeType", namespace: "Namespace") -> bool:
     names = frozenset(code.co_names)
     return names >= MAKO_NAMES or (names >= JINJA2_NAMES and "environment" in namespace and "__name__" not in namespace)
 
