@@ -109,8 +109,8 @@ PLUGIN: dict[str, tuple[str, str, str, str, str]] = {
     "not-in-the-hash": (
         "arcs are not in the hash of the data",
         STORING,
-        'Mark(b"".join(digests))',
-        'Mark(b"")',
+        '            hasher.update(b"".join(sorted([part.digest for parts in files.values() for part in parts])))\n',
+        "",
         HOLDING,
     ),
     "into-the-parents-file": (
@@ -166,8 +166,8 @@ PLUGIN: dict[str, tuple[str, str, str, str, str]] = {
     "nowhere-to-go": (
         "a test whose one-line body raises goes nowhere",
         ARCS,
-        "handler = self._source.handler(line)",
-        "handler = None",
+        "to = self._source.handler(line, self._exit)",
+        "to = NOWHERE",
         CORE,
     ),
     "one-line-bodies": (

@@ -65,8 +65,11 @@ switch(0, 12)
 
 
 def test_no_context_is_lost_where_sigterm_comes_in_the_middle_of_a_switch(place: Place) -> None:
+    """Nor what ran since it has begun."""
     assert run(place, "sigterm = True\n", SWITCHES + IN_A_SWITCH).status == -15
     check_contexts(place, range(9))
+    killed = (SWITCHES + IN_A_SWITCH).splitlines().index("        os.kill(os.getpid(), signal.SIGTERM)") + 1
+    assert killed in lines(place)["test 8"]["program.py"]
 
 
 def data_files(place: Place) -> list[str]:
