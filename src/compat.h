@@ -68,6 +68,13 @@ from_handle(PyObject *handle)
 
 #endif
 
+/* What a module that needs no GIL has among its slots. */
+#ifdef Py_MOD_GIL_NOT_USED
+#    define NEEDS_NO_GIL {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#else
+#    define NEEDS_NO_GIL
+#endif
+
 /* Functions that came later than 3.12, as later versions have them. */
 
 #if PY_VERSION_HEX < 0x030D0000

@@ -238,6 +238,7 @@ static PyMethodDef launch_methods[] = {
 
 static PyModuleDef_Slot launch_slots[] = {
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+    NEEDS_NO_GIL
     {0, NULL},
 };
 

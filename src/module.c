@@ -130,11 +130,11 @@ Tracer_start(PyObject *op, PyObject *args, PyObject *kwargs)
     return PyLong_FromSsize_t(used);
 }
 
-/* Begins a new serial: every arc counts as not hit. */
+/* Begins a new serial, for which all is armed. */
 static int
 rearm_all(Tracer *self)
 {
-    self->serial++;
+    tracer_begin_serial(self);
     self->switching = true;
     if (tracer_keep_ids(self) < 0 || tracer_rearm_touched(self) < 0) {
         tracer_fail(self);
@@ -525,6 +525,7 @@ module_free(void *module)
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+    NEEDS_NO_GIL
     {0, NULL},
 };
 
