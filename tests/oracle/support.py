@@ -28,7 +28,14 @@ class OutOfFuel(Exception):
     """The stream has run dry."""
 
 
-class Point:
+class Thing:
+    """Looks the same in all processes: an f-string may show it."""
+
+    def __repr__(self) -> str:
+        return type(self).__name__
+
+
+class Point(Thing):
     """Something for class patterns."""
 
     __match_args__ = ("x", "y")
@@ -38,7 +45,7 @@ class Point:
         self.y = y
 
 
-class Odd:
+class Odd(Thing):
     """True, false, or neither: its truth raises."""
 
     def __init__(self, kind: int) -> None:
@@ -50,7 +57,7 @@ class Odd:
         return self.kind == 1
 
 
-class Manager:
+class Manager(Thing):
     """For `with` and `async with`; may swallow what is raised, may raise at its beginning or its end."""
 
     def __init__(self, support: Support, kind: int) -> None:
@@ -76,7 +83,7 @@ class Manager:
         return self.__exit__(kind)
 
 
-class Wait:
+class Wait(Thing):
     """Something to await that goes to sleep a few times."""
 
     def __init__(self, times: int) -> None:
@@ -88,7 +95,7 @@ class Wait:
         return self.times
 
 
-class Steps:
+class Steps(Thing):
     """Something for `async for`; of kind 3 it ends in an error."""
 
     def __init__(self, n: int) -> None:
