@@ -132,16 +132,18 @@ sanitize: test-c ## the C and the Python tests with AddressSanitizer and UBSan, 
 	    $(CURDIR)/build/sanitize/.venv/$(PY)/bin/python -m pytest $(PYTEST_ARGS)
 	@set -- $$(find build/sanitize/reports -type f); [ $$# = 0 ] || { cat "$$@"; exit 1; }
 
-tsan = .venv/3.13t-tsan
-tsan_options = suppressions=$(CURDIR)/tests/free_threading/suppressions.txt:exitcode=0:log_path=$(CURDIR)/build/sanitize-ft/report
+tsan_options = suppressions=$(CURDIR)/tests/free_threading/suppressions.txt:exitcode=0:log_path=$(CURDIR)/build/sanitize-ft/reports/report
 
 # ThreadSanitizer maps memory at fixed places, and cannot where addresses are random by more than it knows.
 sanitize-ft: PY = 3.13t-tsan
 sanitize-ft: ROUNDS = 5
-sanitize-ft: $(tsan)/.built ## many threads in the tracer under ThreadSanitizer, on a CPython 3.13t that is built with it
-	@rm -rf build/sanitize-ft && mkdir -p build/sanitize-ft
-	TSAN_OPTIONS=$(tsan_options) ROUNDS=$(ROUNDS) setarch -R $(call python,3.13t-tsan) -m pytest tests/free_threading
-	@$(call python,3.14) tests/free_threading/reports.py build/sanitize-ft
+sanitize-ft: ## many threads in the tracer under ThreadSanitizer, on a CPython 3.13t that is built with it
+	@rm -rf $(addprefix build/sanitize-ft/,$(sanitized) reports .venv/$(PY)/.extensions .venv/$(PY)/.built)
+	@mkdir -p build/sanitize-ft/reports
+	@tar -c --exclude=__pycache__ --exclude='*.so' $(sanitized) | tar -x -C build/sanitize-ft
+	TSAN_OPTIONS=report_bugs=0 $(MAKE) --no-print-directory -C build/sanitize-ft build PY=$(PY)
+	cd build/sanitize-ft && TSAN_OPTIONS=$(tsan_options) ROUNDS=$(ROUNDS) setarch -R .venv/$(PY)/bin/python -m pytest -n 0 tests/free_threading
+	@TSAN_OPTIONS=report_bugs=0 build/sanitize-ft/.venv/$(PY)/bin/python tests/free_threading/reports.py build/sanitize-ft/reports
 
 fuzz: ## each fuzzer for SECONDS=60, built with clang's libFuzzer
 	@command -v $(CLANG) >/dev/null || { echo "make fuzz: no $(CLANG): install the packages clang and libclang-rt-dev" >&2; exit 1; }
@@ -188,7 +190,9 @@ distclean: clean ## remove the virtual environments too
 
 # ---- virtual environments: .venv/3.14 and .venv/3.15 to develop in, .venv/demo as a user would have it
 
-$(patsubst %,.venv/%/bin/python,$(sort $(PYTHONS) $(PY))): .venv/%/bin/python:
+free_threaded = $(sort $(filter %t %t-tsan,$(PY)) 3.13t 3.13t-tsan)
+
+$(patsubst %,.venv/%/bin/python,$(sort $(PYTHONS) $(PY) $(free_threaded))): .venv/%/bin/python:
 	"$$(tools/python.sh $*)" -m venv --clear --without-pip $(call venv,$*)
 
 # The tree is importable by a plain .pth file, read before coverage.py's own, which may load our plugin. The import hook that setuptools would install by default (mode "compat": not) imports
@@ -204,8 +208,6 @@ $(patsubst %,.venv/%/bin/python,$(sort $(PYTHONS) $(PY))): .venv/%/bin/python:
 	@touch $@
 
 # Without a GIL no more than `make test-ft` needs: much of the rest has no wheels there.
-free_threaded = $(filter %t %t-tsan,$(sort $(PYTHONS) $(PY)))
-
 $(free_threaded:%=.venv/%/.tools): .venv/%/.tools: pyproject.toml .venv/%/bin/python
 	$(call uv,$*) -r pyproject.toml --group build --group test-ft
 	@printf '%s\n' '$(CURDIR)' '$(CURDIR)/plugin' >.venv/$*/lib/python$(*:-tsan=)/site-packages/_covcore_tree.pth
