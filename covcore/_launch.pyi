@@ -23,3 +23,6 @@ def defer[T](function: Callable[[T], int], argument: T, /) -> None:
 
     The caller raises that exception: any but SystemExit and KeyboardInterrupt.
     """
+
+def mark_interrupted() -> None:
+    """Have the interpreter die by SIGINT once it is finalized, as it does when a KeyboardInterrupt ends a program."""

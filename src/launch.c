@@ -40,6 +40,13 @@ mark_interrupted(void)
     PyErr_Clear();
 }
 
+static PyObject *
+launch_mark_interrupted(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(ignored))
+{
+    mark_interrupted();
+    Py_RETURN_NONE;
+}
+
 /* Turns a result (a new reference, or NULL with the program's exception) into its exit status. */
 static PyObject *
 status_of(PyObject *result)
@@ -231,6 +238,8 @@ static PyMethodDef launch_methods[] = {
     {"run_stdin", launch_stdin, METH_O, PyDoc_STR("run_stdin($module, ignored, /)\n--\n\nRun standard input.")},
     {"run_module", launch_module, METH_O, PyDoc_STR("run_module($module, name, /)\n--\n\nRun a module.")},
     {"run_command", launch_command, METH_O, PyDoc_STR("run_command($module, source, /)\n--\n\nRun source text.")},
+    {"mark_interrupted", launch_mark_interrupted, METH_NOARGS,
+     PyDoc_STR("mark_interrupted($module, /)\n--\n\nHave the interpreter end by SIGINT.")},
     {"defer", launch_defer, METH_VARARGS,
      PyDoc_STR("defer($module, function, argument, /)\n--\n\nHave a program run when the outermost frame is left.")},
     {0},

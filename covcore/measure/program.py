@@ -46,7 +46,7 @@ class Program:
         self.main: ModuleType | None = None
         self.function: Callable[[str], int] = _launch.run_command
         program = command.program or ""
-        self.argument = dedent(program) if command.kind == "-c" else program
+        self.argument = dedent(program) if command.kind == "-c" and sys.version_info >= (3, 14) else program
         self.arguments = [command.kind or program, *command.arguments]
         if command.kind == "-m":
             self.function, self.needs_runpy = _launch.run_module, True
@@ -89,6 +89,14 @@ class Program:
             return names.get("__spec__") is not None or "__file__" in names
         error = getattr(sys, "last_exc", None)
         return not isinstance(error, SyntaxError) or error.__traceback__ is not None
+
+    def keep_interrupt(self) -> None:
+        """Call this at exit once strings may have been evaluated: what a KeyboardInterrupt ended is to end by SIGINT all the same.
+
+        Before 3.14 each string that is evaluated takes back the interpreter's mark of that, and namedtuple evaluates one.
+        """
+        if sys.version_info < (3, 14) and type(getattr(sys, "last_exc", None)) is KeyboardInterrupt:
+            _launch.mark_interrupted()
 
     def _look_for_script(self, path: str) -> None:
         self.argument = self.path = os.path.join(_working_folder() or "", path) if path else _working_folder() or ""

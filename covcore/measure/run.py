@@ -58,6 +58,10 @@ class ProgramSession(Session):
         if program.place is not None and sys.path and sys.path[0] == program.place:
             self.place = program.place or settings.folder
 
+    def finish(self) -> None:
+        super().finish()
+        self.program.keep_interrupt()
+
     def refuse(self, reason: str) -> None:
         self.warn(f"nothing is measured: {reason}")
 
