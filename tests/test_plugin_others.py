@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest as api
@@ -183,8 +184,10 @@ def test_what_differs_test_by_test_has_a_name(tmp_path: Path) -> None:
     (tmp_path / "test_odd.py").write_text(ODD_TESTS)
     run = Run(tmp_path, [tmp_path / "odd"], ["test_odd.py"])
     file = tmp_path / "odd/__init__.py"
+    forgotten = ("test_odd.py::test_forgets|run", f"{file}:8 ran for coverage.py alone", "thrown-into-generator")
     assert run.differences() == [
-        ("test_odd.py::test_forgets|run", f"{file}:8 ran for coverage.py alone", "thrown-into-generator"),
+        # 3.13 throws nothing into a generator that sleeps outside of any `try`: it just drops the frame.
+        *([] if sys.version_info[:2] == (3, 13) else [forgotten]),
         ("test_odd.py::test_raises|run", f"{file}:3->-2 was taken for coverage.py alone", "left-by-exception"),
     ]
     assert run.our_takers[str(file), 3, -2] == {"test_odd.py::test_ends|run"}
