@@ -24,14 +24,21 @@ find_asyncio(Tracer *self)
     if (self->current_task != NULL) {
         return true;
     }
-    PyObject *modules = PySys_GetObject("modules");  // borrowed
+    const unsigned depth = lock_let_go();  // the program may have replaced sys.modules, and what is in it
+    PyObject *modules = Py_XNewRef(PySys_GetObject("modules"));
     PyObject *module = modules == NULL ? NULL : PyMapping_GetItemString(modules, "_asyncio");
-    if (module != NULL) {
-        Py_XSETREF(self->running_loop, PyObject_GetAttrString(module, "_get_running_loop"));
-        self->current_task = self->running_loop == NULL ? NULL : PyObject_GetAttrString(module, "current_task");
-        Py_DECREF(module);
-    }
+    PyObject *running_loop = module == NULL ? NULL : PyObject_GetAttrString(module, "_get_running_loop");
+    PyObject *current_task = running_loop == NULL ? NULL : PyObject_GetAttrString(module, "current_task");
+    Py_XDECREF(modules);
+    Py_XDECREF(module);
     PyErr_Clear();
+    lock_take_back(depth);
+    if (current_task != NULL && self->current_task == NULL) {
+        self->running_loop = Py_NewRef(running_loop);
+        self->current_task = Py_NewRef(current_task);
+    }
+    Py_XDECREF(running_loop);
+    Py_XDECREF(current_task);
     return self->current_task != NULL;
 }
 
@@ -49,13 +56,16 @@ running_task(const Tracer *self)
     return task;
 }
 
-/* Its name, or NULL. */
+/* Its name, or NULL.  It becomes part of a key: no str subclass, whose __hash__ would be the program's. */
 static PyObject *
 name_of(PyObject *task)
 {
     PyObject *name = PyObject_CallMethod(task, "get_name", NULL);
+    if (name != NULL && !PyUnicode_Check(name)) {
+        Py_SETREF(name, PyObject_Str(name));
+    }
     if (name != NULL && !PyUnicode_CheckExact(name)) {
-        Py_SETREF(name, PyUnicode_Check(name) ? PyUnicode_FromObject(name) : PyObject_Str(name));
+        Py_SETREF(name, PyUnicode_FromObject(name));
     }
     PyErr_Clear();
     return name;

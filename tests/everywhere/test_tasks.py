@@ -248,6 +248,34 @@ def test_tasks_have_none_unless_asked_for(place: Place) -> None:
     assert line_contexts(place, 4) == {("", "", "")}
 
 
+def test_names_that_are_objects_of_the_program(place: Place) -> None:
+    """A task may say anything as its name: it is asked once for text, and what the program makes of comparing it is never run."""
+    place.write(
+        "program.py",
+        """
+import asyncio
+class Text(str):
+    def __hash__(self): raise ValueError
+    def __eq__(self, other): raise ValueError
+class Named:
+    def __str__(self): return Text("object")
+class Task(asyncio.Task):
+    def get_name(self): return self.told
+async def work():
+    pass
+async def main():
+    for told in Text("subclass"), Named(), "plain":
+        task = Task(work(), loop=asyncio.get_running_loop())
+        task.told = told
+        await task
+asyncio.run(main())
+""",
+    )
+    outcome = place.covcore("run", "--dynamic-contexts=task", "program.py")
+    assert (outcome.status, outcome.stdout, outcome.stderr) == (0, "", "")
+    assert line_contexts(place, 11) == {("", name, "") for name in ("subclass", "object", "plain")}
+
+
 def test_forked_children_and_started_ones(place: Place) -> None:
     """A child of a task is of that task."""
     place.write("work.py", "def forked(): pass\ndef started(): pass\n")
