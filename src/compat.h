@@ -41,7 +41,11 @@ static inline PyObject *
 from_handle(PyObject *handle)
 {
     PyObject *object;
-    return PyWeakref_GetRef(handle, &object) < 0 ? (PyErr_Clear(), NULL) : object;
+    if (PyWeakref_GetRef(handle, &object) < 0) {
+        PyErr_Clear();
+        return NULL;
+    }
+    return object;
 }
 
 #else

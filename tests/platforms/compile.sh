@@ -48,6 +48,15 @@ esac
 sources=$(find "$root/src" -name '*.c' ! -name $other | sort)
 # Debian's pyconfig.h names folders beside that of Python.h.
 beside=$(dirname "$($python -c 'import sysconfig; print(sysconfig.get_path("include"))')")
-echo "$sources" | PYTHONPATH=$root/.venv/platforms xargs -n 1 -P 2 \
-    $compiler -std=c11 -D_GNU_SOURCE -O1 $warnings -isystem include -idirafter "$beside" -I"$root/src" -c
-echo "$platform, Python $($python -c 'import sys; print("%d.%d" % sys.version_info[:2])'): $(echo "$sources" | wc -l) files, no warning"
+compile() {
+    echo "$sources" | PYTHONPATH=$root/.venv/platforms xargs -n 1 -P 2 \
+        $compiler -std=c11 -D_GNU_SOURCE -O1 $warnings -isystem include -idirafter "$beside" -I"$root/src" "$@" -c
+}
+version=$($python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+compile
+builds="with"
+if [ "$version" != 3.12 ]; then  # from 3.13 on there are builds without a GIL
+    compile -DPy_GIL_DISABLED=1
+    builds="with and without"
+fi
+echo "$platform, Python $version: $(echo "$sources" | wc -l) files, $builds a GIL, no warning"
