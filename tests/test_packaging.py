@@ -18,6 +18,7 @@ from conftest import TIMEOUT
 ROOT = Path(__file__).parent.parent
 TOOLS = ["as", "ld", "collect2", "ld.bfd", "cc", "gcc", "sh"]
 MOMENT = "1800000000"
+QUICK = "-g0 -O0"  # for the compiler: what it makes of the code is not looked at here
 LONG = 10 * TIMEOUT  # seconds: for what compiles
 
 pytestmark = pytest.mark.skipif(bool(os.environ.get("COVCORE_SANITIZE")), reason="what is handed out has no sanitizers")
@@ -32,7 +33,7 @@ def call(*command: str | Path, **options: object) -> str:
 def build(kind: str, tree: Path, output: Path) -> Path:
     """An archive of a tree, made as PEP 517 has it, with the setuptools of the tests."""
     code = f"import sys; from setuptools.build_meta import build_{kind} as build; print(build(sys.argv[1]), file=sys.stderr)"
-    environment = os.environ | {"SOURCE_DATE_EPOCH": MOMENT, "CFLAGS": "-g0"}
+    environment = os.environ | {"SOURCE_DATE_EPOCH": MOMENT, "CFLAGS": QUICK}
     output.mkdir(exist_ok=True)
     done = subprocess.run(
         [sys.executable, "-c", code, output], cwd=tree, env=environment, capture_output=True, text=True, timeout=LONG
@@ -158,11 +159,10 @@ def test_the_sdist_installs_where_there_is_a_compiler_and_nothing_else(
     call(sys.executable, "-m", "venv", "--without-pip", fresh)
     python = fresh / "bin" / "python"
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COVCORE"))}
-    call(
-        sys.executable, "-m", "pip", "--python", python, "install", "--quiet", sdist, env=kept | {"PATH": str(commands)}
-    )
+    kept |= {"PATH": str(commands), "CFLAGS": QUICK}
+    call(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", sdist, env=kept)
     assert "setuptools" not in call(sys.executable, "-m", "pip", "--python", python, "list")
-    said = call(python, unpacked / "tests" / "installed.py", cwd=tmp_path, env=kept | {"PATH": str(commands)})
+    said = call(python, unpacked / "tests" / "installed.py", cwd=tmp_path, env=kept)
     assert said.startswith("covcore measures on ")
 
 
