@@ -32,6 +32,17 @@ if (
 ):  # as in a shell's background job; what tests start would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+ONCE = sys.version_info[:2] == (3, 14)  # where the tests run that are the same whichever Python measures
+
+
+def pytest_report_header() -> str:
+    return "" if ONCE else "left to Python 3.14: tests/html/test_browser*.py, and what is skipped as marked `once`"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if not ONCE and item.get_closest_marker("once"):
+        pytest.skip("marked `once`: the same whichever Python measures, and run on 3.14")
+
 
 @dataclass(frozen=True)
 class Outcome:

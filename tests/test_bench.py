@@ -8,6 +8,8 @@ import pytest
 from bench.measure import estimate, geometric_ratios, interleaved, ratios
 from bench.suites import stable
 
+pytestmark = pytest.mark.once
+
 
 def test_the_interval_leaves_out_as_many_at_each_end() -> None:
     figure = estimate([float(i) for i in range(15)])

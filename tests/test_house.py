@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parent.parent
 ROOMS = ["store", "analysis", "report", "html"]  # left to right
 FOUNDATION = {

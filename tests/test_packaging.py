@@ -21,7 +21,10 @@ MOMENT = "1800000000"
 QUICK = "-g0 -O0"  # for the compiler: what it makes of the code is not looked at here
 LONG = 10 * TIMEOUT  # seconds: for what compiles
 
-pytestmark = pytest.mark.skipif(bool(os.environ.get("COVCORE_SANITIZE")), reason="what is handed out has no sanitizers")
+pytestmark = [
+    pytest.mark.once,  # that it compiles and installs on the others, `make build` shows
+    pytest.mark.skipif(bool(os.environ.get("COVCORE_SANITIZE")), reason="what is handed out has no sanitizers"),
+]
 
 
 def call(*command: str | Path, **options: object) -> str:

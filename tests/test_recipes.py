@@ -13,6 +13,8 @@ import pytest
 import yaml
 from conftest import Outcome, Place
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parent.parent
 RECIPES = ROOT / "docs" / "recipes"
 INSTALL = re.compile(

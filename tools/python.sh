@@ -2,7 +2,8 @@
 # Print the absolute path of a CPython of exactly the given minor version that has its headers.
 #
 #     tools/python.sh 3.14
-#     tools/python.sh 3.13t        without the GIL; where there is none, tools/free_threaded.sh builds it
+#     tools/python.sh 3.13t            without the GIL; where there is none, tools/free_threaded.sh builds it
+#     tools/python.sh --find 3.12      only one that is there already; status 1 where there is none
 #
 # The first one on PATH or under pyenv is taken. Failing that, on Debian and its kin, Debian's own packages are unpacked into a
 # private folder and never installed: they come from a newer release, whose C library must not replace the machine's. COVCORE_CACHE
@@ -10,7 +11,8 @@
 set -eu
 . "$(dirname "$0")/debian.sh"
 
-version=${1:?usage: tools/python.sh 3.14}
+case ${1-} in --find) only_find=1 && shift ;; *) only_find= ;; esac
+version=${1:?usage: tools/python.sh [--find] 3.14}
 case $version in # the Debian release that holds it
 3.12) suite= ;;
 3.13) suite=trixie ;;
@@ -78,6 +80,10 @@ command -v pyenv >/dev/null && pyenvs=$(pyenv root) || pyenvs=$HOME/.pyenv
 for python in "python$version" "$pyenvs"/versions/"${version%t}".*/bin/python; do
     ! usable "$python" || exit 0
 done
+if [ -n "$only_find" ]; then
+    usable "$prefix/usr/bin/python$version" || exit 1
+    exit 0
+fi
 
 case $version in *t | *t-tsan) exec "$(dirname "$0")/free_threaded.sh" "$version" ;; esac
 [ -n "$suite" ] || die "no python$version with its headers on PATH or under pyenv, and no Debian release has one: put one on PATH"

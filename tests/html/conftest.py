@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import SANITIZER, Place
+from conftest import ONCE, SANITIZER, Place
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-if sys.version_info >= (3, 15):  # the pages are the same, and so is the browser: pyproject.toml has it for one version
+if not ONCE:  # the pages are the same, and so is the browser: pyproject.toml has it for one version
     collect_ignore_glob = ["test_browser*.py"]
 
 ROOT = Path(__file__).parent.parent.parent

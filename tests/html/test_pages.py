@@ -24,6 +24,8 @@ from covcore.html.index import Entry, index_data
 from covcore.html.lexer import PageLexer
 from covcore.html.report import page_name
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parent.parent.parent
 PROGRAM = """\
 def sign(n):
