@@ -42,10 +42,10 @@ build: $(PY:%=.venv/%/.built) ## build the extensions in place, for each Python 
 
 test-py: $(PY:%=.venv/%/.built) $(PY:%=.venv/coveragepy-%/.ready) ## the Python tests, on each Python or PY=3.14
 	@for version in $(LEFT_OUT); do echo "Python $$version: left out, for none with its headers is on PATH or under pyenv, and Debian has none"; done
-	@set -e; for version in $(PY); do \
+	@ended=0; for version in $(PY); do \
 	    echo "Python $$version: pytest $(PYTEST_ARGS)"; \
-	    $(call python,$$version) -m pytest $(PYTEST_ARGS); \
-	done
+	    $(call python,$$version) -m pytest $(PYTEST_ARGS) || ended=1; \
+	done; exit $$ended
 
 # What concerns the tracer; the rest of the tests is the same without a GIL, or needs what has no wheels there.
 ft_tests = tests/free_threading tests/test_tracer.py tests/test_sites.py tests/test_before_3_14.py tests/test_run.py tests/everywhere/test_threads.py
