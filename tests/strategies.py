@@ -544,6 +544,11 @@ class Writer:
             ]
         )
 
+    def type_parameters(self, place: Place) -> str:
+        """None in a class on 3.12, which does not compile comprehensions and lambdas in what comes after them."""
+        without = place.kind == "class" and sys.version_info < (3, 13)
+        return "" if without else self.pick(TYPE_PARAMETERS)
+
     def parameters(self, place: Place) -> str:
         """Of a function that is called with two arguments."""
         e = self.expression(place._replace(walrus=False, kind="def"), 1)
@@ -565,7 +570,7 @@ class Writer:
         """A function, and calls of it."""
         inner = Place(kind, place.depth - 1 if depth is None else depth)
         word = "async def" if inner.asynchronous else "def"
-        head = f"{self.decorators(place)}{word} {name}{self.pick(TYPE_PARAMETERS)}{self.parameters(place)}:"
+        head = f"{self.decorators(place)}{word} {name}{self.type_parameters(place)}{self.parameters(place)}:"
         begin = ""
         if place.in_function and "a" in place.names and self.chance(5):
             begin = "def g(): nonlocal a; a = n(); return a\ng()\n"
@@ -587,7 +592,7 @@ class Writer:
         e = self.expression(place._replace(walrus=False, kind="def"), 1)
         inner = Place("class", place.depth - 1, names=("x", *place.names[:1]), walrus=place.walrus)
         bases = self.pick(["", "(Point)", f"(\n    Point,\n    metaclass=type if {e} else type\n)"])
-        head = f"{self.decorators(place)}class {name}{self.pick(TYPE_PARAMETERS)}{bases}:"
+        head = f"{self.decorators(place)}class {name}{self.type_parameters(place)}{bases}:"
         if self.chance(6):
             return f"{head} x = {self.expression(inner)}\nshow({name}.x)"
         doc = self.pick(["", "", "'''doc'''\n"])
