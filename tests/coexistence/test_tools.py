@@ -123,10 +123,12 @@ def test_a_tool_that_comes_and_goes() -> None:
 
 def test_a_tool_that_frees_clears_and_takes_our_ids() -> None:
     """covcore finds out at the next switch, takes free ids, and arms by them: what runs under the new context is all
-    there.  The ids that were stolen are never armed."""
+    there.  The ids that were stolen are never armed; but before 3.14 what a tool has armed goes on after its id is freed, and
+    whoever takes the id hears it."""
     got = play("Thief", 5)
     assert_not_disturbed(got, play())
-    assert got.heard == {}
+    if sys.version_info >= (3, 14):
+        assert got.heard == {}
     assert got.said == (
         "covcore: warning: another tool has freed or cleared covcore's tool ids of sys.monitoring: "
         "what ran from then to the next switch of contexts is missing\n"

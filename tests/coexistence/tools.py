@@ -162,7 +162,8 @@ class Visitor(Listener):
 
 
 class Thief(Tool):
-    """Frees, clears and takes ids that are not its own.  heard: what came by the ids that it took, which is nothing"""
+    """Frees, clears and takes ids that are not its own.  heard: what came by the ids that it took: nothing
+    since 3.14, and before what was armed by them, which goes on after an id is freed."""
 
     def __init__(self, folder: str) -> None:
         super().__init__(folder)
@@ -325,7 +326,10 @@ class Stepper(Tool):
 
     def stop(self) -> None:
         self.debugger.set_continue()
-        self.debugger.stop_trace()
+        if sys.version_info >= (3, 14):
+            self.debugger.stop_trace()
+        else:
+            sys.settrace(None)
 
 
 class MonitoringStepper(Stepper):
