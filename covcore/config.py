@@ -7,6 +7,7 @@ The file is covcore.toml, or pyproject.toml if it has a table `[tool.covcore]`; 
 import os
 
 from covcore.errors import CovcoreError, did_you_mean, say
+from covcore.platform import slashed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Settings:
     @property
     def data_path(self) -> str:
         """The absolute path of the database."""
-        return os.path.normpath(os.path.join(self.folder, self.data))
+        return slashed(os.path.normpath(os.path.join(self.folder, self.data)))
 
 
 def read_settings(folder: str | None = None) -> Settings:
@@ -119,9 +120,9 @@ def read_settings(folder: str | None = None) -> Settings:
 
 
 def current_folder() -> str:
-    """os.getcwd(), for which there must be one."""
+    """os.getcwd(), for which there must be one, with "/" on Windows, too."""
     try:
-        return os.getcwd()
+        return slashed(os.getcwd())
     except OSError as error:
         raise CovcoreError(f"the current folder is gone ({error.strerror}): change to one that exists") from None
 

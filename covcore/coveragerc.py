@@ -11,6 +11,7 @@ from configparser import Error as IniError
 
 from covcore.config import check_values
 from covcore.errors import CovcoreError
+from covcore.platform import root_of, slashed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ class _Taking:
         place = self.places.pop(other)
         mine = self.values.get(key, [])
         if _is_texts(more) and _is_texts(mine):
-            self.values[key] = mine + [item if item.startswith("/") else prefix + item for item in more]
+            self.values[key] = mine + [item if root_of(slashed(item)) else prefix + item for item in more]
         else:  # one of them will be refused
             self.values[key] = mine if _is_texts(more) else more
         self.places[key] = f"{self.places[key]}, {place}" if key in self.places else place

@@ -1,42 +1,49 @@
-"""File name patterns as --include and --omit take them.
+r"""File name patterns as --include and --omit take them.
 
 `*` and `?` stand for any characters and any one character but "/", `[a-z]` for one of them, `**` for any number of
 folders.  A pattern that begins with `*` or `?` matches anywhere; any other is relative to the current folder.  A pattern
 that matches a folder matches all that is in it: `tests`, `tests/*` and `tests/**` are one.
 
+On Windows "\" is as good as "/", and capital and small letters are the same.
+
 Only string operations: a pattern may be asked in the middle of a program that has patched re, fnmatch or os.
 """
+
+from covcore.platform import IS_WINDOWS, folded, root_of, slashed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    type Pattern = tuple[str, ...]  # the parts of an absolute path, "" first, or "**" first
+    type Pattern = tuple[str, ...]  # the parts of an absolute path, "" or a drive first, or "**" first
 
 
-def compile_pattern(pattern: str, folder: str) -> "Pattern":
+def compile_pattern(pattern: str, folder: str, windows: bool = IS_WINDOWS) -> "Pattern":
     """Prepare a pattern.
 
     folder: the absolute path that it is relative to
     """
-    if pattern[:1] not in ("*", "?", "/"):
-        pattern = f"{folder}/{pattern}"
+    pattern = folded(slashed(pattern, windows), windows)
+    if not root_of(pattern, windows) and pattern[:1] not in ("*", "?"):
+        pattern = f"{folded(folder, windows)}/{pattern}"
+    elif windows and pattern.startswith("/") and not pattern.startswith("//"):
+        pattern = root_of(folded(folder, windows), windows) + pattern
     parts: list[str] = []
     for part in pattern.split("/"):
         if part == ".." and len(parts) > 1:
             parts.pop()
         elif part not in (".", "..") and (part or not parts) and (part != "**" or parts[-1:] != ["**"]):
             parts.append(part)
-    if parts[0] and parts[0] != "**":
+    if parts[0] and parts[0] != "**" and not root_of(parts[0], windows):
         if parts[0] == "*":
             parts.pop(0)
         parts.insert(0, "**")
     return tuple(parts)
 
 
-def matches(path: str, patterns: "Iterable[Pattern]") -> bool:
+def matches(path: str, patterns: "Iterable[Pattern]", windows: bool = IS_WINDOWS) -> bool:
     """Whether any of the patterns matches this absolute path, or a folder that it is in."""
-    parts = path.split("/")
+    parts = folded(path, windows).removeprefix("/" if path.startswith("//") else "").split("/")
     return any(_match(pattern, parts, 0, 0) for pattern in patterns)
 
 

@@ -9,6 +9,9 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
+
+IS_WINDOWS = sys.platform == "win32"
 
 if sys.platform == "win32":
     import nt as system
@@ -29,6 +32,63 @@ else:
     CAN_FORK = True
 
 __all__ = ["system"]  # the module that os is made of: programs replace functions of os
+
+
+# ---- paths: strings only, and as on either system, so that those of Windows can be tested anywhere
+
+
+def slashed(path: str, windows: bool = IS_WINDOWS) -> str:
+    r"""A path as covcore keeps it: with "/" between its parts, on Windows, too, where drives get capital letters.
+
+    `\\?\` in front, which says that a path is to be taken as it is, is left out.
+    """
+    if not windows:
+        return path
+    path = path.replace("\\", "/")
+    if path.startswith(("//?/", "//./")):
+        path = path[4:] if path[4:8].upper() != "UNC/" else "//" + path[8:]
+    return path[0].upper() + path[1:] if path[1:2] == ":" else path
+
+
+def folded(path: str, windows: bool = IS_WINDOWS) -> str:
+    """A path to compare: on Windows capital and small letters are the same."""
+    return path.lower() if windows else path
+
+
+def root_of(path: str, windows: bool = IS_WINDOWS) -> str:
+    """What a path of slashed() begins with.
+
+    Returns:
+        "/", "C:/" or "//server/share/" if it is absolute, "" if it is relative; on Windows also "/" for the root of the current drive
+        and "C:" for the current folder of a drive.
+    """
+    if windows and path.startswith("//"):
+        return "/".join([*path.split("/")[:4], ""])
+    if windows and path[1:2] == ":":
+        return path[:3] if path[2:3] == "/" else path[:2]
+    return "/" if path.startswith("/") else ""
+
+
+def is_below(path: str, folder: str, windows: bool = IS_WINDOWS) -> bool:
+    """Whether a file is in a folder, or is it."""
+    path, folder = folded(path, windows), folded(folder, windows)
+    return path == folder or path.startswith(folder if folder.endswith("/") else folder + "/")
+
+
+def below(path: str, folder: str, windows: bool = IS_WINDOWS) -> str:
+    """A path relative to a folder if it is below it, else as it is: there is no other way from one drive to another."""
+    return path[len(folder.rstrip("/")) + 1 :] if path != folder and is_below(path, folder, windows) else path
+
+
+def nearer(path: str, folder: str, flavour: "ModuleType" = os.path) -> str:
+    """The way from a folder to a file, for people to read; the path itself where there is none: from one drive to another.
+
+    flavour: posixpath or ntpath
+    """
+    try:
+        return str(flavour.relpath(path, folder))
+    except ValueError:
+        return path
 
 
 # ---- files

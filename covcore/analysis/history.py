@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from covcore.analysis import source
 from covcore.analysis.source import UNKNOWN_HASH, Source, UnusableSource
+from covcore.platform import slashed
 
 MOST_COMMITS = 2_000  # of those that touch the files in question
 
@@ -41,7 +42,7 @@ def former_texts(wanted: Mapping[str, bytes], before: int) -> dict[str, Source]:
     found: dict[str, Source] = {}
     try:
         up = _git(["rev-parse", "--show-cdup"]).decode().rstrip("\n")
-        top = os.path.normpath(os.path.join(os.getcwd(), up)).rstrip("/") + "/"
+        top = slashed(os.path.normpath(os.path.join(os.getcwd(), up))).rstrip("/") + "/"
         names = {os.fsencode(path.removeprefix(top)): path for path in wanted if path.startswith(top)}
         with _Blobs() as blobs:
             for name, versions in _versions(top, names).items():

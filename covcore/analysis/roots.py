@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 import sysconfig
 
+from covcore.platform import is_below, slashed
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,10 +25,10 @@ class Roots:
 
     def __init__(self, folders: Iterable[str] = ()) -> None:
         """folders: beside the current one and those of the interpreter; relative ones are below the current one."""
-        here = os.getcwd()
+        here = slashed(os.getcwd())
         libraries = (path for name, path in sysconfig.get_paths().items() if name in ("stdlib", "purelib", "platlib"))
         found = [here, *(os.path.join(here, folder) for folder in folders), *libraries]
-        self.folders = sorted({os.path.realpath(folder) for folder in found})
+        self.folders = sorted({slashed(os.path.realpath(folder)) for folder in found})
 
     @classmethod
     def of(cls, source: Sequence[str], paths: Mapping[str, Sequence[str]]) -> Roots:
@@ -35,5 +37,5 @@ class Roots:
 
     def hold(self, path: str) -> bool:
         """Whether a file or folder is in them, links followed."""
-        real = os.path.realpath(path)
-        return any(real == root or real.startswith(root.rstrip("/") + "/") for root in self.folders)
+        real = slashed(os.path.realpath(path))
+        return any(is_below(real, root) for root in self.folders)

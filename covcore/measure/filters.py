@@ -8,6 +8,7 @@ import os
 import sys
 
 from covcore.globs import compile_pattern, matches
+from covcore.platform import IS_WINDOWS, folded, is_below, root_of, slashed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 INSTALLED = ("/site-packages/", "/dist-packages/")
 TEMPLATE_PARTS = 2  # behind the path in the name of a template
-HERE = os.path.dirname(os.path.abspath(__file__))  # covcore/measure, which must not measure itself
-OURS = tuple({HERE + "/", os.path.realpath(HERE) + "/"})
+HERE = slashed(os.path.dirname(os.path.abspath(__file__)))  # covcore/measure, which must not measure itself
+OURS = tuple({HERE + "/", slashed(os.path.realpath(HERE)) + "/"})
 PACKAGES = tuple(os.path.dirname(folder[:-1]) + "/" for folder in OURS)
 PACKAGES += tuple(f"{os.path.dirname(folder[:-1])}/plugin/" for folder in PACKAGES)  # where they lie in the source tree
 
@@ -48,17 +49,25 @@ class Filter:
     met: called when a file is met whose path ends so
     """
 
-    def __init__(self, settings: "Settings", main: str = "") -> None:
-        """main: the absolute path of the script that is run, if one is: a script may be called anything"""
+    def __init__(self, settings: "Settings", main: str = "", windows: bool = IS_WINDOWS) -> None:
+        """Args:
+        settings: see there.
+        main: the absolute path of the script that is run, if one is: a script may be called anything.
+        windows: whether paths are those of Windows.
+        """
         self.folder = settings.folder
-        self.main = main
-        self.aliases = _aliases(self.folder, settings.source)
+        self.windows = windows
+        self.spelt: dict[str, str] = {}  # on Windows, how paths were written that were met, by how they compare
+        self.main = slashed(main, windows)
+        self.aliases = _aliases(self.folder, settings.source, windows)
         self.include = [self._compile(pattern) for pattern in settings.include]
         self.omit = [self._compile(pattern) for pattern in settings.omit]
         self.sources = [found for name in settings.source for found in self._find_source(name)]
-        self.standard = standard_library()
-        scripts = f"{sys.prefix}/bin/"
-        self.scripts = scripts if sys.prefix != sys.base_prefix else ""
+        self.standard = [folded(folder, windows) for folder in standard_library()]
+        self.ours = tuple(folded(folder, windows) for folder in OURS)
+        self.packages = [folded(folder, windows) for folder in PACKAGES]
+        scripts = slashed(f"{sys.prefix}/{'Scripts' if windows else 'bin'}/", windows)
+        self.scripts = folded(scripts, windows) if sys.prefix != sys.base_prefix else ""
         self.unmatched = {source.name for source in self.sources}  # items in which nothing was measured yet
         self.met: dict[str, Callable[[], None]] = {}
 
@@ -76,7 +85,7 @@ class Filter:
             if filename.endswith(ending):
                 call()
         path = self.canonical(filename)
-        if not (template or self._is_python(path)) or path.startswith(OURS):
+        if not (template or self._is_python(path)) or folded(path, self.windows).startswith(self.ours):
             return None
         if self.sources:
             source = self._source_of(path)
@@ -84,7 +93,7 @@ class Filter:
                 return None
         elif not self.include and self._is_installed(path, self.folder):
             return None
-        if (self.include and not matches(path, self.include)) or matches(path, self.omit):
+        if (self.include and not matches(path, self.include, self.windows)) or matches(path, self.omit, self.windows):
             return None
         if self.sources and source is not None:
             self.unmatched.discard(source.name)
@@ -92,11 +101,12 @@ class Filter:
 
     def canonical(self, filename: str) -> str:
         """The absolute path of a file, the same whichever known way (a symbolic link on sys.path, say) leads to it."""
-        path = normalise(filename, self.folder)
+        path = normalise(filename, self.folder, self.windows)
         for alias, real in self.aliases:
-            if f"{path}/".startswith(alias):
-                return (real + path[len(alias) :]).rstrip("/") or "/"
-        return path
+            if folded(f"{path}/", self.windows).startswith(alias):
+                path = (real + path[len(alias) :]).rstrip("/") or "/"
+                break
+        return self.spelt.setdefault(path.lower(), path) if self.windows else path
 
     def source_folders(self) -> list[str]:
         """The absolute paths of --source, as far as they are known."""
@@ -121,18 +131,23 @@ class Filter:
         """Whether a file may hold Python: a template that was compiled to it does not."""
         name = path[path.rfind("/") + 1 :]
         dot = name.rfind(".")
-        return dot <= 0 or name.startswith(".py", dot) or path == self.main
+        return (
+            dot <= 0
+            or folded(name, self.windows).startswith(".py", dot)
+            or folded(path, self.windows) == folded(self.main, self.windows)
+        )
 
     def _is_installed(self, path: str, root: str) -> bool:
         """Whether a file is the standard library's, an installed package's or ours.
 
         root: the folder that the user points at: what is in it is so only by what lies between it and the file
         """
-        inside = path[len(root) :] if _is_in(path, root) else path
+        path, root = folded(path, self.windows), folded(root, self.windows)
+        inside = path[len(root) :] if is_below(path, root, self.windows) else path
         for part in INSTALLED:
             if part in inside:
                 return True
-        for folder in (*self.standard, *PACKAGES):
+        for folder in (*self.standard, *self.packages):
             if path.startswith(folder) and not (root + "/").startswith(folder):
                 return True
         return bool(self.scripts) and path.startswith(self.scripts) and "." not in path[len(self.scripts) :]
@@ -140,7 +155,7 @@ class Filter:
     def _source_of(self, path: str) -> Source | None:
         """The item of --source that a file belongs to."""
         for source in self.sources:
-            if _is_in(path, source.folder):
+            if is_below(path, source.folder, self.windows):
                 return source
         for source in self.sources:
             if source.parts and (folder := self._locate(source.parts, path)):
@@ -154,17 +169,19 @@ class Filter:
         for entry in sys.path:
             if isinstance(entry, str):
                 place = f"{self.canonical(entry).rstrip('/')}/{parts}"
-                if path == place + ".py":
+                if folded(path, self.windows) == folded(place + ".py", self.windows):
                     return path
-                if path.startswith(place + "/"):
+                if is_below(path, place, self.windows):
                     return place
         return ""
 
     # ---- at the start
 
     def _compile(self, text: str) -> "Pattern":
-        pattern = compile_pattern(text, self.folder)
-        return pattern if pattern[0] else tuple(self.canonical("/".join(pattern)).split("/"))
+        pattern = compile_pattern(text, self.folder, self.windows)
+        if pattern[0] or self.windows:
+            return pattern
+        return tuple(self.canonical("/".join(pattern)).split("/"))
 
     def _find_source(self, name: str) -> list[Source]:
         """A folder or file if there is one, then what an import of the name would find; else both come later."""
@@ -178,22 +195,29 @@ class Filter:
         return [Source(name, path, name.replace(".", "/"))]
 
 
-def normalise(path: str, folder: str) -> str:
-    """The absolute path without ".", ".." and empty parts.
+def normalise(path: str, folder: str, windows: bool = IS_WINDOWS) -> str:
+    """The absolute path without ".", ".." and empty parts, and with "/" on Windows, too.
 
     folder: what a relative path is relative to
     """
-    if not path.startswith("/"):
+    path = slashed(path, windows)
+    root = root_of(path, windows)
+    if not root:
         path = f"{folder}/{path}"
-    if "//" not in path and "/." not in path and not path.endswith("/"):
+    elif windows and not root.endswith("/"):  # relative, to the current folder of a drive, of which only one is known
+        path = f"{folder if folder.startswith(root) else root}/{path[len(root) :]}"
+    elif windows and root == "/":
+        path = root_of(folder, windows) + path[1:]
+    if not windows and "//" not in path and "/." not in path and not path.endswith("/"):
         return path
+    root = root_of(path, windows)
     parts: list[str] = []
-    for part in path.split("/"):
+    for part in path[len(root) :].split("/"):
         if part == "..":
             del parts[-1:]
         elif part not in ("", "."):
             parts.append(part)
-    return "/" + "/".join(parts)
+    return root + "/".join(parts)
 
 
 def standard_library() -> list[str]:
@@ -205,22 +229,18 @@ def standard_library() -> list[str]:
     ]
     folders += [os.path.dirname(os.__file__), getattr(sys, "_stdlib_dir", None) or ""]
     folders += [os.path.realpath(folder) for folder in folders if folder]
-    return list(dict.fromkeys(folder + "/" for folder in folders if folder))
+    return list(dict.fromkeys(slashed(folder) + "/" for folder in folders if folder))
 
 
-def _is_in(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder if folder == "/" else folder + "/")
-
-
-def _aliases(folder: str, sources: "Sequence[str]") -> list[tuple[str, str]]:
+def _aliases(folder: str, sources: "Sequence[str]", windows: bool) -> list[tuple[str, str]]:
     """Folders that are reached through symbolic links, and where they really are: each pair with "/" at its ends."""
     aliases: dict[str, str] = {}
     for path in (os.environ.get("PWD", ""), *sources, *sys.path):
         if isinstance(path, str) and path:
-            path = normalise(path, folder)
-            real = os.path.realpath(path)
+            path = normalise(path, folder, windows)
+            real = slashed(os.path.realpath(path), windows)
             if real != path and os.path.isdir(real):
-                aliases[path + "/"] = real + "/"
+                aliases[folded(path, windows) + "/"] = real + "/"
     return sorted(aliases.items(), key=lambda pair: -len(pair[0]))
 
 

@@ -220,7 +220,7 @@ class Session:
         except OSError as error:
             reason = error.strerror
         unusable = f"cannot record in {self.folder} ({reason})"
-        name = self.data[1:].replace("/", "%")[-200:]
+        name = self.data[1:].replace("/", "%").replace(":", "%")[-200:]
         for place in temporary_places():
             try:
                 self.data = os.path.join(make_private_folder(place), name)

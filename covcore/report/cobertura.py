@@ -13,6 +13,7 @@ import covcore
 from covcore.analysis.conditions import Condition
 from covcore.analysis.figures import Figures
 from covcore.analysis.file import FileResult, statement_at
+from covcore.platform import below, slashed
 from covcore.report import output
 from covcore.report.output import Options
 from covcore.report.results import Reported, Results
@@ -67,7 +68,7 @@ def _sources(database: Database, files: Sequence[Reported]) -> list[str]:
     given = {source for run in database.runs() for source in run.values("source") if os.path.isdir(source)}
     folders = sorted((folder for folder in given if _is_used(folder, files)), key=lambda folder: (-len(folder), folder))
     if any(_below(file.path, folders) is None for file in files):
-        folders.append(os.getcwd())
+        folders.append(slashed(os.getcwd()))
     return folders
 
 
@@ -78,9 +79,8 @@ def _is_used(folder: str, files: Sequence[Reported]) -> bool:
 def _below(path: str, folders: Sequence[str]) -> str | None:
     """The path relative to the first of the folders that it is below; None if it is below none."""
     for folder in folders:
-        start = folder.rstrip("/") + "/"
-        if path.startswith(start):
-            return path.removeprefix(start)
+        if (inside := below(path, folder)) != path:
+            return inside
     return None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from covcore.errors import say
+from covcore.platform import is_below, slashed
 from covcore.report import output
 from covcore.report.cobertura import HEAD, document
 from covcore.report.names import plain_name
@@ -66,6 +67,6 @@ def _parts(files: Sequence[Reported], folder: str) -> Iterator[list[Reported]]:
 
 def _project_folder() -> str:
     """The folder of the project, or the current one outside of GitLab's jobs."""
-    here = os.getcwd()
-    project = os.environ.get(PROJECT_VARIABLE, "").rstrip("/")
-    return project if project and (here + "/").startswith(project + "/") else here
+    here = slashed(os.getcwd())
+    project = slashed(os.environ.get(PROJECT_VARIABLE, "")).rstrip("/")
+    return project if project and is_below(here, project) else here

@@ -4,6 +4,7 @@ import os
 import re
 
 from covcore.errors import printable
+from covcore.platform import below, slashed
 
 # What build servers take for commands of theirs anywhere in a line of output (Azure, GitHub's old form, TeamCity).
 _COMMAND = re.compile(r"##(?=\[|vso\[|teamcity\[)")
@@ -11,8 +12,7 @@ _COMMAND = re.compile(r"##(?=\[|vso\[|teamcity\[)")
 
 def display_name(path: str) -> str:
     """A path relative to the current folder if it is below it."""
-    here = os.getcwd().rstrip("/") + "/"
-    return path.removeprefix(here)
+    return below(path, slashed(os.getcwd()))
 
 
 def line_name(path: str) -> str:

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 
 from covcore.globs import compile_pattern, matches
+from covcore.platform import slashed
 from covcore.store.database import Database
 
 
 def file_chooser(include: Iterable[str], omit: Iterable[str]) -> Callable[[str], bool]:
     """A function that says whether a file, by absolute path, is wanted; patterns are relative to the current folder."""
-    folder = os.getcwd()
+    folder = slashed(os.getcwd())
     included = [compile_pattern(pattern, folder) for pattern in include]
     omitted = [compile_pattern(pattern, folder) for pattern in omit]
     return lambda path: (not included or matches(path, included)) and not matches(path, omitted)

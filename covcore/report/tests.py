@@ -10,6 +10,7 @@ from covcore.analysis.by_test import ByTest, by_test
 from covcore.analysis.roots import OUTSIDE, Roots
 from covcore.analysis.source import UnusableSource
 from covcore.errors import CovcoreError, printable, say
+from covcore.platform import slashed
 from covcore.report.context_names import Tests, members
 from covcore.report.names import plain_name
 from covcore.store.loading import load
@@ -74,7 +75,7 @@ def find_target(text: str, paths: Iterable[str]) -> Target:
         CovcoreError: none is meant, or several.
     """
     paths = list(paths)
-    match = None if os.path.abspath(text) in paths else _TARGET.fullmatch(text)
+    match = None if slashed(os.path.abspath(text)) in paths else _TARGET.fullmatch(text)
     path = _find_path(match["file"] if match else text, paths)
     if match is None:
         return Target(path)
@@ -88,9 +89,9 @@ def find_target(text: str, paths: Iterable[str]) -> Target:
 
 
 def _find_path(name: str, paths: list[str]) -> str:
-    if (path := os.path.abspath(name)) in paths:
+    if (path := slashed(os.path.abspath(name))) in paths:
         return path
-    ending = "/" + os.path.normpath(name).lstrip("/")
+    ending = "/" + slashed(os.path.normpath(name)).lstrip("/")
     found = [path for path in paths if path.endswith(ending)]
     if len(found) == 1:
         return found[0]

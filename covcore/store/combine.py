@@ -12,6 +12,7 @@ import os
 
 from covcore._reader import decode_shape
 from covcore.errors import CovcoreError
+from covcore.platform import slashed
 from covcore.store.collecting import Paused
 from covcore.store.database import Database
 from covcore.store.gathering import add_causes, add_lost, add_unrecorded
@@ -113,7 +114,7 @@ def find_inputs(data: str, paths: Sequence[str], result: Combined) -> list[Input
     """Find what is to be read, and say what is not.  Arguments and errors as combine."""
     inputs = Inputs(data)
     for path in paths:
-        inputs.add_path(os.path.abspath(path))
+        inputs.add_path(slashed(os.path.abspath(path)))
     if not paths:
         inputs.add_neighbours()
     result.left_out += inputs.bad

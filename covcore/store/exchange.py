@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from covcore.errors import CovcoreError, say
+from covcore.platform import nearer, slashed
 from covcore.store.collecting import Paused
 from covcore.store.combine import Refused, combine
 from covcore.store.header import MAGIC
@@ -46,7 +47,7 @@ def combine_command(options: Namespace) -> int:
         CovcoreError: nothing was changed.
     """
     result = combined(options, options.inputs, keep=options.keep, allow_partial=options.allow_partial)
-    print(f"Combined {result.counts()} into {os.path.relpath(options.data)}")
+    print(f"Combined {result.counts()} into {nearer(options.data, os.getcwd())}")
     return 0
 
 
@@ -64,10 +65,10 @@ def import_command(options: Namespace) -> int:
     """
     if os.path.isdir(options.file):
         raise CovcoreError(f"{options.file} is a folder: `covcore combine` takes folders")
-    path = os.path.abspath(options.file)
+    path = slashed(os.path.abspath(options.file))
     reader = coverage_reader(options) if looks_like_coverage(path) else None
     combined(options, [path], keep=True, reader=reader)
-    print(f"Added {options.file} to {os.path.relpath(options.data)}")
+    print(f"Added {options.file} to {nearer(options.data, os.getcwd())}")
     return 0
 
 
@@ -80,7 +81,7 @@ def combined(
     reader: Reader | None = None,
 ) -> Combined:
     """Combine, and say what is to be said."""
-    locate = PathMap(os.getcwd(), options.paths)
+    locate = PathMap(slashed(os.getcwd()), options.paths)
     try:
         result = combine(options.data, paths, locate, keep=keep, allow_partial=allow_partial, reader=reader)
     except Refused as error:
@@ -110,7 +111,7 @@ def export_command(options: Namespace) -> int:
     Raises:
         CovcoreError: there is no data, or the file cannot be written.
     """
-    output = os.path.abspath(options.output)
+    output = slashed(os.path.abspath(options.output))
     if os.path.exists(output) and not os.path.isfile(output):
         raise CovcoreError(f"{options.output} is not a regular file: name another with -o")
     if os.path.realpath(output) == os.path.realpath(options.data):
@@ -118,7 +119,7 @@ def export_command(options: Namespace) -> int:
     if (options.kind or format_of(output)) == "coverage":
         export_to_coverage(options.data, output)
     else:
-        export(options.data, output, os.getcwd())
+        export(options.data, output, slashed(os.getcwd()))
     print(f"Wrote {options.output}")
     return 0
 

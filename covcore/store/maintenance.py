@@ -10,6 +10,7 @@ import sys
 import covcore
 from covcore.config import KEYS, read_settings
 from covcore.errors import CovcoreError, printable, say
+from covcore.platform import nearer, slashed
 from covcore.store.database import Database
 from covcore.store.header import check_header
 from covcore.store.locking import Lock
@@ -70,7 +71,7 @@ def erase(data: str, folder: str) -> list[Found]:
     for one in found:
         if not one.running:
             one.delete()
-    path = os.path.realpath(data)
+    path = slashed(os.path.realpath(data))
     kept = {one.name + SUFFIX for one in found if one.running}
     others = [
         os.path.join(folder, name)
@@ -154,7 +155,7 @@ def config_facts(options: Namespace) -> Facts:
     """Each setting, and where its value comes from."""
     settings = read_settings()
     yield "folder", settings.folder
-    yield "configuration file", os.path.relpath(settings.file, settings.folder) if settings.file else "no file"
+    yield "configuration file", nearer(settings.file, settings.folder) if settings.file else "no file"
     yield from settings.remarks
     for key in KEYS:
         value = getattr(settings, key)

@@ -14,6 +14,8 @@ from __future__ import annotations
 import os
 import re
 
+from covcore.platform import IS_WINDOWS, slashed
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +43,7 @@ class PathMap:
         self.rules: list[Rule] = []
         self.known: dict[bytes, bytes] = {}
         for here, *elsewhere in (table or {}).values():
-            target = os.fsencode(os.path.normpath(os.path.join(folder, here)))
+            target = os.fsencode(slashed(os.path.normpath(os.path.join(folder, here))))
             self.rules.append((target, [_compiled(pattern) for pattern in elsewhere]))
 
     def __call__(self, path: bytes) -> bytes:
@@ -76,6 +78,8 @@ def is_windows(path: bytes) -> bool:
 
 
 def is_below(path: bytes, folder: bytes) -> bool:
+    if IS_WINDOWS:
+        path, folder = path.lower(), folder.lower()
     return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
 
 

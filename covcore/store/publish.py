@@ -12,7 +12,7 @@ import os
 
 from covcore._reader import EXCLUDE, lock
 from covcore.errors import CovcoreError
-from covcore.platform import open_descriptor, rename_open, set_mode, sync, sync_folder
+from covcore.platform import open_descriptor, rename_open, set_mode, slashed, sync, sync_folder
 from covcore.store.collecting import Paused
 from covcore.store.database import Database
 from covcore.store.gathering import Gathering
@@ -151,7 +151,9 @@ def write_database(data: str, union: Union, replaced: Iterable[str], safe: str =
     Raises:
         Unwritable: the old one is as before.
     """
-    path = os.path.realpath(data) if os.path.islink(data) else data  # a link stays, and what it leads to is replaced
+    path = (
+        slashed(os.path.realpath(data)) if os.path.islink(data) else data
+    )  # a link stays, and what it leads to is replaced
     new = path + UNFINISHED
     try:
         descriptor = create(new, path)
