@@ -25,6 +25,7 @@ def main(arguments: "Sequence[str] | None" = None) -> int:
             return run(arguments[1:])
         from covcore.commands import command
 
+        _escape_unencodable()
         return command(arguments)
     except CovcoreError as error:
         say("error", error)
@@ -32,3 +33,9 @@ def main(arguments: "Sequence[str] | None" = None) -> int:
     except MemoryError:
         say("error", "out of memory")
         return 1
+
+
+def _escape_unencodable() -> None:
+    """Have standard output escape what its encoding (cp1252, say) does not have, as standard error does, in place of failing there."""
+    if getattr(sys.stdout, "errors", "") == "strict" and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")

@@ -6,6 +6,7 @@ import ntpath
 import posixpath
 
 import pytest
+from conftest import Place
 
 from covcore.config import Settings
 from covcore.globs import compile_pattern, matches
@@ -183,3 +184,11 @@ def test_paths_of_windows_are_mapped_as_they_are_kept_and_as_they_were() -> None
     for path in (b"C:/ci/src/a.py", b"C:\\CI\\src\\a.py", b"//server/share/src/a.py"):
         assert located(path) == b"/here/src/a.py"
     assert located(b"D:/CI/src/a.py") == b"D:/CI/src/a.py"
+
+
+def test_a_console_without_the_letters_of_a_name(place: Place) -> None:
+    place.write("程序.py", "a = 1\n")
+    assert place.covcore("run", "程序.py").status == 0
+    assert place.data.exists()
+    run = place.covcore("export", "-o", "数据", PYTHONIOENCODING="cp1252")
+    assert (run.status, run.stdout, run.stderr) == (0, "Wrote \\u6570\\u636e\n", "")
