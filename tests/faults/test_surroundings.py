@@ -113,7 +113,8 @@ for name in names + ["a\\nb.py", "\\udcff.py"]:
         exec(compile(text, name, "exec"), {})
     except (ValueError, UnicodeError) as error:
         print(type(error).__name__)
-from string.templatelib import Template
+if sys.version_info >= (3, 14):
+    from string.templatelib import Template
 eval("[x for x in range(3) if x]")
 print(from_zip.work(1))
 """,
