@@ -172,7 +172,6 @@ discover(Tracer *self, PyCodeObject *code, PyObject *globals)
     const bool is_template = name != code->co_filename;
     Py_XSETREF(state->name, is_template ? Py_NewRef(name) : NULL);
     Py_DECREF(name);
-    state->is_whole = globals != NULL && !state->is_awaiting;
     state->is_awaiting = false;
     state->file = file;
     if (file != NULL && tracer_arm(self, state, self->full_mask) < 0) {

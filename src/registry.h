@@ -62,7 +62,6 @@ typedef struct {
     uint8_t *arms_taken;           /* of each site, 1 << arm for those taken in the context of `serial`; only before 3.14 */
     bool has_shape;
     bool is_awaiting;              /* decided on when it starts next: `file` is NULL until then */
-    bool is_whole;                 /* armed before it ran at all, and never again since */
     shape shape;
     PyCodeObject *code;            /* borrowed: the free function runs before it goes */
     PyObject *handle;              /* on the code object, for who may come when it goes */

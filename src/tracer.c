@@ -163,7 +163,6 @@ tracer_rearm(Tracer *self, code_state *state)
     if (code == NULL) {
         return 0;
     }
-    state->is_whole = false;
     int failed = tracer_arm(self, state, 0) < 0 || tracer_arm(self, state, events_on(self, state)) < 0;
     Py_DECREF(code);
     return failed ? -1 : 0;
@@ -495,9 +494,9 @@ is_proved_elsewhere(Tracer *self, code_state *state, uint32_t index)
     if (it->provable & PROVED_ALONE * missing) {
         return true;
     }
-    // Without a GIL another thread may take an arm between a jump and where it leads.
-    const bool told = HAS_GIL && (TESTS_ARE_OF_BOOLS || state->is_whole)
-                      && joins_tell(&state->shape, state->arms_taken, it, missing);
+    // Without a GIL another thread may take an arm between a jump and where it leads; and what a test's __bool__ runs may take another
+    // arm to the same place after the test began without an event.
+    const bool told = HAS_GIL && TESTS_ARE_OF_BOOLS && joins_tell(&state->shape, state->arms_taken, it, missing);
     *known |= told ? TOLD_BY_JOIN : WAITING;
     return told;
 }
