@@ -295,8 +295,8 @@ def spoilt(whole: bytes) -> dict[str, bytes]:
         "is not a database of covcore": b"\x1f\x8b" + whole[2:],
         "is damaged (": whole[: len(whole) // 2],
         "is another program's SQLite database": bytes(other),
-        "was written by a newer covcore (schema 9, not 2)": bytes(newer),
-        "was written by an older covcore (schema 1, not 2)": bytes(older),
+        "was written by a newer covcore (schema 9, not 3)": bytes(newer),
+        "was written by an older covcore (schema 1, not 3)": bytes(older),
     }
 
 

@@ -323,7 +323,7 @@ def test_data_of_an_older_covcore(place: Place) -> None:
     place.write("script.py", SCRIPT)
     old = header(0x43565243, 1)
     place.write("data", old)
-    older = f"{place.folder / 'data'} was written by an older covcore (schema 1, not 2)"
+    older = f"{place.folder / 'data'} was written by an older covcore (schema 1, not 3)"
     outcome = place.covcore("run", "--append", "--data=data", "script.py")
     assert (outcome.status, outcome.stdout) == (1, "")
     assert outcome.stderr == f"covcore: error: {older}: measure again, or read it with that covcore\n"

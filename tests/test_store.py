@@ -241,9 +241,10 @@ def test_arcs_in_words(tmp_path: Path) -> None:
     data = published(tmp_path, recording)
 
     arcs = rows(data, "SELECT line, col, end_col, outcome, hit FROM arc ORDER BY slot")
+    loop = (4, 16, 23) if sys.version_info >= (3, 13) else (4, 4, 19)  # 3.12's FOR_ITER has the whole statement's place
     assert arcs == [
         (2, 7, 8, "true", 0), (2, 7, 8, "false", 0), (2, 13, 14, "true", 0), (2, 13, 14, "false", 0),
-        (4, 16, 23, "false", 0), (4, 16, 23, "true", 0), (4, 16, 23, "iterated", 0), (4, 16, 23, "exhausted", 0),
+        (4, 16, 23, "false", 0), (4, 16, 23, "true", 0), (*loop, "iterated", 0), (*loop, "exhausted", 0),
     ]  # fmt: skip
     offsets = rows(data, "SELECT source, destination FROM arc ORDER BY slot")
     assert offsets == [(site[0], site[1 + arm]) for site in decode_shape(shape)[1] for arm in (0, 1)]
@@ -253,7 +254,7 @@ def test_the_schema_changes_with_its_version() -> None:
     """Whoever changes a table raises VERSION: a database is known by the text of its schema."""
     text = "\n".join(schema.TABLES + schema.VIEWS + schema.INDEXES)
 
-    assert (schema.VERSION, hashlib.sha256(text.encode()).hexdigest()[:16]) == (2, "db3630d11e91d980")
+    assert (schema.VERSION, hashlib.sha256(text.encode()).hexdigest()[:16]) == (3, "2e999e413b4e81fc")
 
 
 # ---- files that are not, or no longer, ours
@@ -316,14 +317,14 @@ def test_an_unreadable_file(tmp_path: Path) -> None:
 
 def test_a_newer_schema(tmp_path: Path) -> None:
     data = published(tmp_path, simple())
-    spoil(data, "PRAGMA user_version = 3")
-    assert refusal(data) == f"{data} was written by a newer covcore (schema 3, not 2): upgrade covcore"
+    spoil(data, "PRAGMA user_version = 4")
+    assert refusal(data) == f"{data} was written by a newer covcore (schema 4, not 3): upgrade covcore"
 
 
 def test_an_older_schema(tmp_path: Path) -> None:
     data = published(tmp_path, simple())
     spoil(data, "PRAGMA user_version = 1")
-    older = f"{data} was written by an older covcore (schema 1, not 2)"
+    older = f"{data} was written by an older covcore (schema 1, not 3)"
     assert refusal(data) == f"{older}: measure again, or read it with that covcore"
 
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from _sqlite3 import Connection
 
 APPLICATION_ID = 0x43565243  # "CVRC"
-VERSION = 2
+VERSION = 3
 
 TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -65,6 +65,8 @@ _ARM_COLUMNS = f"""\
         WHEN 6 THEN 'None' WHEN 7 THEN 'not None'
         WHEN 8 THEN 'iterated' WHEN 9 THEN 'exhausted'
         WHEN 10 THEN 'iterated' WHEN 11 THEN 'exhausted'
+        WHEN 12 THEN 'iterated' WHEN 13 THEN 'exhausted'
+        WHEN 14 THEN 'iterated' WHEN 15 THEN 'exhausted'
     END AS outcome,
     {_field("0")} AS source, CASE arm.side WHEN 0 THEN {_field("1")} ELSE {_field("2")} END AS destination,
     code.qualname, code.id AS code, {_ARM_SLOT} AS slot"""
