@@ -17,6 +17,7 @@ _PREFIX, _FOR, _ASYNC_END, _SEND_END = (
 )
 _NOT_TAKEN = opcode.opmap.get("NOT_TAKEN")  # from 3.14 on
 RETURNS = {number for name, number in opcode.opmap.items() if name in ("RETURN_VALUE", "RETURN_CONST")}
+_RAISES = {opcode.opmap["RAISE_VARARGS"], opcode.opmap["RERAISE"]}
 YIELD = opcode.opmap["YIELD_VALUE"]
 
 
@@ -63,6 +64,8 @@ class Bytecode:
         self.sites.sort()
 
     def _successors(self, number: int, argument: int, at: int, after: int) -> tuple[int, ...]:
+        if number in _RAISES:
+            return ()  # its handler may be what stands behind it
         if number not in _JUMPS or number == _ASYNC_END:
             return (after,)
         target = after - 2 * argument if number in _BACKWARD else after + 2 * argument
