@@ -133,6 +133,9 @@ set_extra(const registry *reg, PyCodeObject *code, code_state *state)
     Py_BEGIN_CRITICAL_SECTION(code);
     failed = PyUnstable_Code_SetExtra((PyObject *)code, reg->extra_index, state);
     Py_END_CRITICAL_SECTION();
+    if (failed && !PyErr_Occurred()) {
+        PyErr_NoMemory();  // which CPython 3.13 does not say
+    }
     return failed;
 }
 

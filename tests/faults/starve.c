@@ -2,7 +2,7 @@
  *
  * The program calls starve(), by ctypes.  With PYTHONMALLOC=malloc each allocation of the interpreter comes this way, and
  * so does each of the C code that knows no Python.  The file that STARVED names tells afterwards on whose behalf the memory was
- * asked for: a "t" if the tracer was on the stack, else a "-", for each allocation that failed.
+ * asked for: an "f" if a function was being made, a "t" if the tracer was on the stack, else a "-", for each allocation that failed.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -38,17 +38,22 @@ allocations(void)
     return __atomic_load_n(&n_calls, __ATOMIC_RELAXED);
 }
 
-static bool
-is_tracers(void)
+static const char *
+asker(void)
 {
     void *frames[256];
     Dl_info info;
     for (int i = 0, n = backtrace(frames, 256); i < n; i++) {
-        if (dladdr(frames[i], &info) != 0 && strstr(info.dli_fname, "/covcore/_tracer.") != NULL) {
-            return true;
+        if (dladdr(frames[i], &info) != 0) {
+            if (info.dli_sname != NULL && strcmp(info.dli_sname, "PyFunction_NewWithQualName") == 0) {
+                return "f";
+            }
+            if (strstr(info.dli_fname, "/covcore/_tracer.") != NULL) {
+                return "t";
+            }
         }
     }
-    return false;
+    return "-";
 }
 
 static void
@@ -57,7 +62,7 @@ tell(void)
     counting = false; /* backtrace() loads a library */
     const char *path = getenv("STARVED");
     const int fd = path == NULL ? -1 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    const ssize_t n = write(fd, is_tracers() ? "t" : "-", 1);
+    const ssize_t n = write(fd, asker(), 1);
     (void)n;
     close(fd);
     counting = true;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -124,10 +125,12 @@ class Failure:
     """What became of a process of which one allocation failed.
 
     by_tracer: it was the tracer that asked, in each process where that number was reached
+    of_function: it was for a function object
     """
 
     number: int
     by_tracer: bool
+    of_function: bool
     outcome: Outcome
 
 
@@ -145,7 +148,7 @@ def fail_each(place: Place, starving: dict[str, str], numbers: Iterable[int], *w
         for path in data, told:
             path.unlink(missing_ok=True)
         shutil.rmtree(f"{data}.d", ignore_errors=True)
-        return Failure(number, set(by) == {"t"}, outcome)  # a child counts on by itself, and then fails too
+        return Failure(number, set(by) == {"t"}, "f" in by, outcome)  # a child counts on by itself, and then fails too
 
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(run, numbers))
@@ -170,6 +173,8 @@ def test_each_allocation_of_a_measured_program_fails(
     n_by_tracer = 0
     for failure in failures:
         outcome = failure.outcome
+        if failure.of_function and sys.version_info < (3, 14):
+            continue  # 3.13.0 frees the code twice where it has no memory for the function, and may then crash, bare too
         assert outcome.status in (3, 1) if "starve(0" in outcome.stderr else (3,), failure
         if failure.by_tracer:
             n_by_tracer += 1
