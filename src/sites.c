@@ -388,6 +388,14 @@ open_block(walk *w, uint32_t unit)
     *w->open = (block){.first_line_index = w->s->n_flow_lines};
 }
 
+static void
+add_line(shape *s, int32_t line)
+{
+    if (line != NO_LINE && (s->n_lines == 0 || s->lines[s->n_lines - 1] != line)) {
+        s->lines[s->n_lines++] = line;
+    }
+}
+
 /* Where LINE is placed, and whether it can fire there: a place that is only ever reached from its own line is an in-line
  * target. */
 static void
@@ -398,15 +406,19 @@ see_line(walk *w, uint32_t unit, unsigned opcode, int32_t line)
     const bool silent = traits[opcode] & SILENT;
     const bool new_line = !silent && line != w->placed_line;
     const bool landing = marks & (FROM_OTHER | FROM_OWN) && opcode != POP_ITER;
+    const bool pops_iterator = LOOP_ENDS_WITH_POP_TOP && opcode == POP_ITER;
 
-    if (!silent || (LOOP_ENDS_WITH_POP_TOP && opcode == POP_ITER)) {
+    if (pops_iterator && line != w->placed_line) {
+        add_line(s, line); /* no compiler gives it a line of its own, but what follows may be on that line and have no LINE */
+    }
+    if (!silent || pops_iterator) {
         w->placed_line = line;
     }
     if (line == NO_LINE || !(new_line || landing || (!silent && !w->falls_through))) {
         return;
     }
-    if ((new_line || silent) && (s->n_lines == 0 || s->lines[s->n_lines - 1] != line)) {
-        s->lines[s->n_lines++] = line;
+    if (new_line || silent) {
+        add_line(s, line);
     }
     const bool from_before = w->falls_through && (w->resumed || w->last_line != line);
     const bool from_handling = !w->falls_through && !(marks & FROM_OWN);
@@ -495,8 +507,9 @@ static void
 see_instruction(walk *w, uint32_t unit)
 {
     /* 3.13's POP_TOP after an END_FOR is passed over as later versions' POP_ITER is. */
-    const bool ends_loop = LOOP_ENDS_WITH_POP_TOP && unit > 0 && opcode_at(w->b, unit - 1) == END_FOR;
-    const unsigned opcode = ends_loop ? POP_ITER : opcode_at(w->b, unit);
+    const unsigned found = opcode_at(w->b, unit);
+    const bool ends_loop = LOOP_ENDS_WITH_POP_TOP && found == POP_TOP && unit > 0 && opcode_at(w->b, unit - 1) == END_FOR;
+    const unsigned opcode = ends_loop ? POP_ITER : found;
     const unsigned marks = w->b->marks[unit], trait = traits[opcode];
     const int32_t line = w->b->lines[unit];
 

@@ -602,6 +602,32 @@ def test_tables_of_any_kind() -> None:
     assert [block[:2] for block in bare_blocks] == [block[:2] for block in describe(code)[2]]
 
 
+def test_a_loop_may_end_on_the_line_after_it(tool: int) -> None:
+    """No compiler says so. 3.13 then places LINE at the POP_TOP that an exhausted loop passes over, and nowhere else."""
+    code = compile("for x in y:\n    f()\ng()\n", "", "exec")
+    lines = [position[0] or 0 for position in code.co_positions()]
+    end = code.co_code[::2].index(dis.opmap["END_FOR"])
+    lines[end + 1] = 3
+    steps = [line - last for last, line in itertools.pairwise([code.co_firstlineno, *lines])]
+    table = b"".join(bytes([0x80 | 13 << 3, step << 1 if step >= 0 else -step << 1 | 1]) for step in steps)
+    code = code.replace(co_linetable=table)
+    shape = describe(code)
+
+    assert [position[0] for position in code.co_positions()] == lines
+    line_at = {2 * unit: line for unit, line in enumerate(lines)}
+    assert {line_at[at] for at in places_of(tool, code, "INSTRUMENTED_LINE", EVENTS.LINE)} == set(shape[0]) == {1, 2, 3}
+
+
+def test_a_loop_may_end_without_dropping_its_iterator() -> None:
+    """No compiler leaves the POP_TOP out; what stands in its place is what it is."""
+    code = compile("for x in y:\n    f()\ng()\n", "", "exec")
+    changed = bytearray(code.co_code)
+    changed[2 * changed[::2].index(dis.opmap["END_FOR"]) + 2] = dis.opmap["RETURN_VALUE"]
+
+    ends = [end for end, _, _ in describe(code.replace(co_code=bytes(changed)))[2]]
+    assert ends.count(2) == 2  # returns
+
+
 def test_malformed_code_is_refused() -> None:
     code = compile("if a:\n    b\n", "", "exec")
     jump = dis.opmap["JUMP_FORWARD"]

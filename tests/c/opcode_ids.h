@@ -18,13 +18,14 @@
 #define POP_JUMP_IF_NONE           13
 #define POP_JUMP_IF_NOT_NONE       14
 #define POP_JUMP_IF_TRUE           15
-#define RAISE_VARARGS              16
-#define RERAISE                    17
-#define RESUME                     18
-#define RETURN_VALUE               19
-#define SEND                       20
+#define POP_TOP                    16
+#define RAISE_VARARGS              17
+#define RERAISE                    18
+#define RESUME                     19
+#define RETURN_VALUE               20
+#define SEND                       21
 
-#define PLAIN_OP    21 /* something that does nothing to the flow */
-#define N_KNOWN_OPS 22
+#define PLAIN_OP    22 /* something that does nothing to the flow */
+#define N_KNOWN_OPS 23
 
 #endif
