@@ -141,7 +141,7 @@ const covcore = (() => {
 
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (event.target.closest("input:not([type=checkbox], [type=radio]), select, textarea, dialog")) return;
+    if (event.target.closest("input:not([type=checkbox], [type=radio]), select, textarea, dialog[open]")) return;
     const known = keys.get(event.key);
     if (known) {
       event.preventDefault();
