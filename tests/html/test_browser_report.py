@@ -57,7 +57,9 @@ def test_from_one_uncovered_place_to_the_next(parcels: Place, index: Page) -> No
     page = opened(index, "parcels/price.py")
 
     for stops, there, back, word in (stretches, "j", "k", "uncovered"), (partial, "b", "B", "partial"):
-        page.evaluate("new Promise(met => { addEventListener('hashchange', met, {once: true}); location.hash = '#L1'; })")
+        page.evaluate(
+            "new Promise(met => { addEventListener('hashchange', met, {once: true}); location.hash = '#L1'; })"
+        )
         for keys, met in ((there, stops), (back, stops[-2::-1])):
             for line in met:
                 page.keyboard.press(keys)
