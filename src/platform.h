@@ -35,9 +35,9 @@ enum {
 
 typedef struct {
     uint64_t parent; /* not of this one */
-    uint64_t
-        start; /* when it began, which with the pid names a process: in 1/100 s after boot on Linux, in 1/100 s since 1970
-                       on macOS, in 100 ns since 1601 on Windows; 0: nothing tells */
+    /* When it began, which with the pid names a process: in 1/100 s after boot on Linux, in 1/100 s since 1970 on macOS, in
+     * 100 ns since 1601 on Windows; 0: nothing tells. */
+    uint64_t start;
     bool is_over; /* it has ended, and its parent has not asked yet */
 } platform_process;
 

@@ -135,10 +135,8 @@ platform_boot_id(char id[PLATFORM_BOOT_ROOM])
 uint64_t
 platform_start_since(uint64_t before)
 {
-    enum {
-        TICK = 10000000,
-        CLOSE = 1000000
-    }; /* ns; Linux shows times in hundredths of a second whatever its own ticks are */
+    /* ns; Linux shows times in hundredths of a second whatever its own ticks are */
+    enum { TICK = 10000000, CLOSE = 1000000 };
     const uint64_t now = platform_uptime();
     const bool is_known = before > CLOSE && before <= now && (before - CLOSE) / TICK == (now + CLOSE) / TICK;
 

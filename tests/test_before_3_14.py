@@ -45,7 +45,18 @@ def joined(n):
         raise ValueError
 """
 
-SWITCHING = """
+# Two tests that fail to the same place.
+FAILING = """\
+def failing(x, y):
+    if x and y:
+        return 1
+    raise ValueError
+def attempt(x, y):
+    try: failing(x, y)
+    except ValueError: pass
+"""
+
+SWITCHING = f"""
 class Odd:
     def __init__(self, switches): self.switches = switches
     def __bool__(self):
@@ -53,31 +64,17 @@ class Odd:
             switch("B")
             for i in range(300): failing(1, 1)
         return False
-def failing(x, y):
-    if x and y:
-        return 1
-    raise ValueError
-def attempt(x, y):
-    try: failing(x, y)
-    except ValueError: pass
-switch("A")
+{FAILING}switch("A")
 for i in range(9): attempt(i % 2, i % 3)
 attempt(1, Odd(True))
 """
 
-PARTING = """
+PARTING = f"""
 class Odd:
     def __bool__(self):
         attempt(*fails)
         return False
-def failing(x, y):
-    if x and y:
-        return 1
-    raise ValueError
-def attempt(x, y):
-    try: failing(x, y)
-    except ValueError: pass
-for label, odd, fails in ("A", (1, Odd()), (0, 1)), ("B", (Odd(), 1), (1, 0)):
+{FAILING}for label, odd, fails in ("A", (1, Odd()), (0, 1)), ("B", (Odd(), 1), (1, 0)):
     switch(label)
     for i in range(300): failing(1, 1)
     attempt(*odd)

@@ -276,6 +276,11 @@ x = [(x, y) for x in (a, b) if x if b
      if y or
         x]
 x = [0 for x in (a, b) if x] or [1 for x in (c, d) if x and b]
+x = [not (x is not None) for x in (a, b) if x]
+x = any(not x in (a, b) for x in (a, b) if x for y in (c, d) if y)
+x = {not x is a: not (not x == b) for x in (a, b) if x}
+x = {x: not (not x is not b) for x in (a, b) if x}
+x = [not (not x) for x in (a, b) if x]
 if a and [x for x in (b, c)]: pass
 for y in [lambda: x and a for x in (b, c) if x][:1]: y()
 """,
@@ -364,6 +369,15 @@ finally:
     if a or b and c: x = 1
     x = (a and b) or c
     y = [x for x in (a, b) if x and d]
+""",
+    "laid down several times, with constants": """
+try:
+    if a: return 1
+finally:
+    x = [x for x in (a, b) if (c if 1 else d)]
+    x = [x for x in (a, b) if c if 0 if d]
+    x = (a if 1 else b or c) or d or 0
+    x = a or (1 if b else 2) or c
 """,
     "laid down several times, in a loop": """
 for x in (a, b):

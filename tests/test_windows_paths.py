@@ -15,7 +15,7 @@ from covcore.platform import below, is_below, nearer, root_of, slashed
 from covcore.report.names import display_name
 from covcore.store.mapping import PathMap
 
-FOLDER = "C:/work/Project"
+FOLDER = "C:/code/Project"
 
 
 def filter_of(**values: object) -> Filter:
@@ -25,10 +25,10 @@ def filter_of(**values: object) -> Filter:
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        (r"C:\work\a.py", "C:/work/a.py"),
-        (r"c:\work/a.py", "C:/work/a.py"),
+        (r"C:\code\a.py", "C:/code/a.py"),
+        (r"c:\code/a.py", "C:/code/a.py"),
         (r"\\server\share\a.py", "//server/share/a.py"),
-        (r"\\?\c:\work\a.py", "C:/work/a.py"),
+        (r"\\?\c:\code\a.py", "C:/code/a.py"),
         (r"\\?\UNC\server\share\a.py", "//server/share/a.py"),
         (r"pkg\a.py", "pkg/a.py"),
         ("", ""),
@@ -42,9 +42,9 @@ def test_paths_are_kept_with_slashes(path: str, expected: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "C:\\work\\Project\\a.py",
-        "C:\\work\\Project\\.\\pkg\\..\\a.py",
-        "C:/work//Project/a.py",
+        "C:\\code\\Project\\a.py",
+        "C:\\code\\Project\\.\\pkg\\..\\a.py",
+        "C:/code//Project/a.py",
         "C:\\..\\..\\a.py",
         "a.py",
         "pkg\\sub/../a.py",
@@ -60,7 +60,7 @@ def test_paths_are_kept_with_slashes(path: str, expected: str) -> None:
         "\\\\server\\share\\..\\..\\a.py",
         "//server/share/pkg//a.py",
         "C:\\",
-        "C:\\work\\",
+        "C:\\code\\",
     ],
 )
 @pytest.mark.parametrize("folder", [FOLDER, "//server/share/Project"])
@@ -74,7 +74,7 @@ def test_paths_become_absolute_as_ntpath_has_it(path: str, folder: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [r"C:\work", "C:work", "work", r"\work", r"\\server\share\work", r"\\server\share\\", "C:"]
+    "path", [r"C:\code", "C:code", "code", r"\code", r"\\server\share\code", r"\\server\share\\", "C:"]
 )
 def test_roots_are_those_of_ntpath(path: str) -> None:
     drive, root, _ = ntpath.splitroot(path)
@@ -89,41 +89,41 @@ def test_elsewhere_they_are_names_like_others(path: str) -> None:
 
 
 def test_a_file_is_in_a_folder_whichever_letters_are_used() -> None:
-    assert is_below("C:/Work/a.py", "c:/work", windows=True)
+    assert is_below("C:/Code/a.py", "c:/code", windows=True)
     assert is_below("C:/a.py", "C:/", windows=True)
-    assert not is_below("C:/Work/a.py", "c:/work", windows=False)
-    assert not is_below("C:/workshop/a.py", "C:/work", windows=True)
-    assert not is_below("D:/work/a.py", "C:/work", windows=True)
+    assert not is_below("C:/Code/a.py", "c:/code", windows=False)
+    assert not is_below("C:/codeshop/a.py", "C:/code", windows=True)
+    assert not is_below("D:/code/a.py", "C:/code", windows=True)
 
 
 def test_what_is_on_another_drive_keeps_its_whole_name() -> None:
     """There is no relative path: os.path.relpath raises ValueError."""
     assert below("D:/lib/a.py", FOLDER, windows=True) == "D:/lib/a.py"
     assert below("//server/share/a.py", FOLDER, windows=True) == "//server/share/a.py"
-    assert below("C:/WORK/project/Pkg/a.py", FOLDER, windows=True) == "Pkg/a.py"
+    assert below("C:/CODE/project/Pkg/a.py", FOLDER, windows=True) == "Pkg/a.py"
     assert below("C:/a.py", "C:/", windows=True) == "a.py"
     assert nearer("D:/lib/a.py", FOLDER, ntpath) == "D:/lib/a.py"
-    assert nearer("C:/work/a.py", FOLDER, ntpath) == "..\\a.py"
+    assert nearer("C:/code/a.py", FOLDER, ntpath) == "..\\a.py"
     assert display_name("D:/lib/a.py") == "D:/lib/a.py"
 
 
 @pytest.mark.parametrize(
     ("pattern", "path", "expected"),
     [
-        (r"tests\*", "C:/work/Project/tests/a.py", True),
-        ("TESTS/*", "C:/work/project/tests/a.py", True),
-        (r"tests\*.py", "C:/work/Project/src/a.py", False),
+        (r"tests\*", "C:/code/Project/tests/a.py", True),
+        ("TESTS/*", "C:/code/project/tests/a.py", True),
+        (r"tests\*.py", "C:/code/Project/src/a.py", False),
         (r"**\Gen\*.py", "D:/x/gen/a.py", True),
         (r"*\gen\*.py", "D:/x/gen/a.py", True),
-        (r"c:\work\project\*.py", "C:/work/Project/a.py", True),
-        (r"c:\work\project\*.py", "D:/work/Project/a.py", False),
+        (r"c:\code\project\*.py", "C:/code/Project/a.py", True),
+        (r"c:\code\project\*.py", "D:/code/Project/a.py", False),
         (r"D:\lib", "D:/lib/deep/a.py", True),
         (r"\lib\*", "C:/lib/a.py", True),
         (r"\lib\*", "D:/lib/a.py", False),
         (r"\\server\share\*", "//Server/share/a.py", True),
         (r"\\server\share\*", "C:/server/share/a.py", False),
-        (r"..\other\*", "C:/work/other/a.py", True),
-        ("[A-C].py", "C:/work/Project/b.py", True),
+        (r"..\other\*", "C:/code/other/a.py", True),
+        ("[A-C].py", "C:/code/Project/b.py", True),
     ],
 )
 def test_patterns(pattern: str, path: str, expected: bool) -> None:
@@ -142,21 +142,21 @@ def test_patterns_elsewhere_mean_letters_as_they_are() -> None:
 def test_a_file_is_measured_under_one_name() -> None:
     """Whichever letters and separators an entry of sys.path has: the first spelling is kept."""
     decide = filter_of().decide
-    assert decide(r"c:\work\Project\pkg\a.py") == "C:/work/Project/pkg/a.py"
-    assert decide(r"C:\Work\project\PKG\A.py") == "C:/work/Project/pkg/a.py"
-    assert decide(r"\\?\C:\work\Project\pkg\.\a.py") == "C:/work/Project/pkg/a.py"
-    assert decide("pkg/a.py") == "C:/work/Project/pkg/a.py"
+    assert decide(r"c:\code\Project\pkg\a.py") == "C:/code/Project/pkg/a.py"
+    assert decide(r"C:\Code\project\PKG\A.py") == "C:/code/Project/pkg/a.py"
+    assert decide(r"\\?\C:\code\Project\pkg\.\a.py") == "C:/code/Project/pkg/a.py"
+    assert decide("pkg/a.py") == "C:/code/Project/pkg/a.py"
     assert decide("<frozen os>") is None
-    assert decide(r"C:\work\Project\A.PYW") == "C:/work/Project/A.PYW"
-    assert decide(r"C:\work\Project\page.html") is None
+    assert decide(r"C:\code\Project\A.PYW") == "C:/code/Project/A.PYW"
+    assert decide(r"C:\code\Project\page.html") is None
 
 
 def test_source_and_omit() -> None:
     decide = filter_of(source=[r"SRC\pkg", r"D:\lib"], omit=[r"src\pkg\Gen\*"]).decide
-    assert decide(r"C:\work\Project\src\pkg\a.py") == "C:/work/Project/src/pkg/a.py"
+    assert decide(r"C:\code\Project\src\pkg\a.py") == "C:/code/Project/src/pkg/a.py"
     assert decide(r"d:\Lib\a.py") == "D:/Lib/a.py"
-    assert decide(r"C:\work\Project\src\pkg\gen\a.py") is None
-    assert decide(r"C:\work\Project\src\other\a.py") is None
+    assert decide(r"C:\code\Project\src\pkg\gen\a.py") is None
+    assert decide(r"C:\code\Project\src\other\a.py") is None
 
 
 def test_what_measures_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +168,7 @@ def test_what_measures_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_installed_packages_are_left_out() -> None:
     decide = filter_of().decide
     assert decide(r"C:\Python314\Lib\Site-Packages\attr\__init__.py") is None
-    assert decide(r"C:\work\Project\venv\Lib\site-packages\attr\__init__.py") is None
+    assert decide(r"C:\code\Project\venv\Lib\site-packages\attr\__init__.py") is None
 
 
 def test_a_name_is_found_by_an_entry_of_sys_path(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from covcore.analysis.file import FileResult
 from covcore.analysis.history import former_texts
 from covcore.analysis.project import analyse_jobs, job_of
 from covcore.analysis.source import UNKNOWN_HASH
-from covcore.platform import slashed
+from covcore.config import current_folder
 from covcore.store.database import Database, SourceFile
 from covcore.store.mapping import OutsidePath, PathMap
 
@@ -103,7 +103,7 @@ def _files_of(
     baseline: Database, contexts: Sequence[int] | None, paths: Mapping[str, Sequence[str]]
 ) -> dict[str, SourceFile]:
     """The baseline's files by the paths that they have here."""
-    here = PathMap(slashed(os.getcwd()), paths)
+    here = PathMap(current_folder(), paths)
     found = {}
     for file in baseline.files(contexts):
         try:

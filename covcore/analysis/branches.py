@@ -26,9 +26,9 @@ from typing import NamedTuple
 
 from covcore.analysis.codes import Code
 from covcore.analysis.outline import Outline
+from covcore.store.shapes import GOTO, RAISE, RETURN, SITE
 from covcore.store.templates import is_template
 
-GOTO, SITE, RETURN, RAISE = range(4)  # how a block ends: src/sites.h
 # The kinds of sites that have the position of a whole `async for`, or of 3.12's `for`, not that of its iterator.
 WHOLE = (5, 7)
 

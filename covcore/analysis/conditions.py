@@ -23,12 +23,12 @@ from covcore.analysis import mcdc
 from covcore.analysis.codes import Code
 from covcore.analysis.mcdc import Decision, Step
 from covcore.analysis.operands import ASYNC_LOOPS, LOOPS, TESTS, WHOLE_LOOPS, Operand, Operands, Place
+from covcore.store.shapes import RAISE
 
 IF_FALSE, IF_TRUE, IF_NONE, IF_NOT_NONE = range(4)  # kinds of sites: src/sites.h
 # By kind; an `async for` statement is a branch alone.
 FAMILIES = [TESTS, TESTS, TESTS, TESTS, LOOPS, -1, ASYNC_LOOPS, WHOLE_LOOPS]
 FAMILIES_BEFORE_3_14 = [WHOLE_LOOPS if family == ASYNC_LOOPS else family for family in FAMILIES]
-RAISE = 3  # how a block ends: src/sites.h
 LONGEST_TEXT = 60  # characters
 
 type Identity = tuple[int, int, int, int, str, tuple[str, str]]
@@ -137,6 +137,8 @@ def _operands_of(codes: Sequence[Code], tree: ast.Module, lines: Sequence[int], 
     sites = _Sites(codes, FAMILIES if minor >= 14 else FAMILIES_BEFORE_3_14)
     operands = Operands(tree, lines, minor)
     for place, expected in operands.at.items():
+        if len(expected) > 1 and place in operands.unsure:  # two copies of one site look like one of two
+            continue
         for actual in sites.at(place, place in operands.managers):
             _join(expected, actual)
     return operands

@@ -112,6 +112,7 @@ class Operands:
         decisions: all that is tested to jump and has several operands.
         leaves: the operands of decisions: (id of the node, link) -> operand.
         managers: places at which the exits of with statements have sites, too.
+        unsure: places at which constants may have left fewer sites than operands.
     """
 
     def __init__(self, tree: ast.Module, lines: Sequence[int], minor: int) -> None:
@@ -124,8 +125,9 @@ class Operands:
         self.decisions: list[ast.expr] = []
         self.leaves: dict[tuple[int, int], Operand] = {}
         self.managers: set[Place] = set()
+        self.unsure: set[Place] = set()
         self._lines = lines
-        self._values_meet = minor < 14
+        self._values_meet = self._negations_fold = minor < 14
         self._tests_stand_at_themselves = self._loops_are_whole = minor < 13
         self._async_loops = ASYNC_LOOPS if minor >= 14 else WHOLE_LOOPS
         self._new: list[tuple[Place, Operand]] = []  # of the statement that is being looked at
@@ -269,6 +271,8 @@ class Operands:
         place, behind = test.place, following
         while behind and behind.decides == decides:
             place, behind = behind.place, behind.next
+        if _may_lose_tests(node.values, decides):
+            self.unsure |= {test.place, place}
         arms: Arms = ()
         for part in node.values[:-1]:
             value = self._value(part, test) or Value((), (), part, False, (), ())
@@ -288,8 +292,10 @@ class Operands:
         value: ast.expr | None,
     ) -> None:
         """value: of a dict, whose key is the element"""
-        first = _place(element)
-        last = (*first[:2], *_place(value or element)[2:])
+        first = _place(self._folded(element))
+        last = (*first[:2], *_place(self._folded(value or element))[2:])
+        if _may_lose_tests([*(test for part in node.generators for test in part.ifs), element], False):
+            self.unsure |= {first, last}
         for part in node.generators:
             self._values(part.iter)
             loop = Operand(part.iter, "loop")
@@ -298,12 +304,22 @@ class Operands:
             elif self._loops_are_whole:
                 self._add((*_place(node)[:4], WHOLE_LOOPS), loop)
             else:
-                self._add((*_place(part.iter)[:4], LOOPS), loop)
+                self._add((*_place(self._folded(part.iter))[:4], LOOPS), loop)
             self._values(part.target)
             exit = last if part is node.generators[-1] else first
             for test in part.ifs:
                 self._decision(test, None if self._tests_stand_at_themselves else exit)
         self._values(element, value)
+
+    def _folded(self, node: ast.expr) -> ast.expr:
+        """What stands for an expression in the code: `not a is b` became `a is not b` (fold_unaryop in 3.13's ast_opt.c)."""
+        inner = node
+        while isinstance(inner, ast.UnaryOp) and isinstance(inner.op, ast.Not):
+            inner = inner.operand
+        match inner:
+            case ast.Compare(ops=[ast.Is() | ast.IsNot() | ast.In() | ast.NotIn()]) if self._negations_fold:
+                return inner
+        return node
 
     # ---- expressions that are tested, to jump
 
@@ -376,6 +392,26 @@ def may_fold(node: ast.expr) -> bool:
         case ast.Subscript():
             return may_fold(node.value) and may_fold(node.slice)
     return is_constant(node)
+
+
+def _may_lose_tests(parts: Sequence[ast.expr], decides: bool) -> bool:
+    """Whether constants may have left the compiler without some of the tests in operands; `decides` is what ends them early."""
+    *tested, last = parts
+    return _may_lose_some(last) or any(
+        _may_lose_some(part) or (may_fold(part) and not (isinstance(part, ast.Constant) and bool(part.value) != decides))
+        for part in tested
+    )
+
+
+def _may_lose_some(node: ast.expr) -> bool:
+    match node:
+        case ast.BoolOp(op=op, values=values):
+            return _may_lose_tests(values, isinstance(op, ast.Or))
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return may_fold(test) or any(map(_may_lose_some, (test, body, orelse)))
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return _may_lose_some(operand)
+    return may_fold(node) and not is_constant(node)
 
 
 def is_constant(node: ast.expr) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sysconfig
 
+from covcore.config import current_folder
 from covcore.platform import is_below, slashed
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ class Roots:
 
     def __init__(self, folders: Iterable[str] = ()) -> None:
         """folders: beside the current one and those of the interpreter; relative ones are below the current one."""
-        here = slashed(os.getcwd())
+        here = current_folder()
         libraries = (path for name, path in sysconfig.get_paths().items() if name in ("stdlib", "purelib", "platlib"))
         found = [here, *(os.path.join(here, folder) for folder in folders), *libraries]
         self.folders = sorted({slashed(os.path.realpath(folder)) for folder in found})

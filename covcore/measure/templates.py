@@ -47,9 +47,8 @@ def name_of(code: "CodeType", namespace: "Namespace") -> str:
         return UNMEASURED
     if code.co_name == "<module>":
         return UNMEASURED if _defines_template(code, namespace) else code.co_filename
-    if (
-        "__jinja_template__" in namespace and "__name__" not in namespace
-    ):  # else it is a module that Jinja2 wrote for good
+    # With a __name__ it is a module that Jinja2 wrote for good.
+    if "__jinja_template__" in namespace and "__name__" not in namespace:
         path, engine, lines = namespace.get("__file__"), "Jinja2", namespace.get("debug_info")
         is_ours = path == code.co_filename
     elif namespace.keys() >= MAKO_NAMES:

@@ -13,7 +13,8 @@ import covcore
 from covcore.analysis.conditions import Condition
 from covcore.analysis.figures import Figures
 from covcore.analysis.file import FileResult, statement_at
-from covcore.platform import below, slashed
+from covcore.config import current_folder
+from covcore.platform import below
 from covcore.report import output
 from covcore.report.output import Options
 from covcore.report.results import Reported, Results
@@ -68,7 +69,7 @@ def _sources(database: Database, files: Sequence[Reported]) -> list[str]:
     given = {source for run in database.runs() for source in run.values("source") if os.path.isdir(source)}
     folders = sorted((folder for folder in given if _is_used(folder, files)), key=lambda folder: (-len(folder), folder))
     if any(_below(file.path, folders) is None for file in files):
-        folders.append(slashed(os.getcwd()))
+        folders.append(current_folder())
     return folders
 
 

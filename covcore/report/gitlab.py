@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+from covcore.config import current_folder
 from covcore.errors import say
 from covcore.platform import is_below, slashed
 from covcore.report import output
@@ -67,6 +68,6 @@ def _parts(files: Sequence[Reported], folder: str) -> Iterator[list[Reported]]:
 
 def _project_folder() -> str:
     """The folder of the project, or the current one outside of GitLab's jobs."""
-    here = slashed(os.getcwd())
+    here = current_folder()
     project = slashed(os.environ.get(PROJECT_VARIABLE, "")).rstrip("/")
     return project if project and is_below(here, project) else here

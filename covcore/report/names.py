@@ -1,10 +1,10 @@
 """How files are called in reports: relative to the current folder, and so that a name can say nothing but a name."""
 
-import os
 import re
 
+from covcore.config import current_folder
 from covcore.errors import printable
-from covcore.platform import below, slashed
+from covcore.platform import below
 
 # What build servers take for commands of theirs anywhere in a line of output (Azure, GitHub's old form, TeamCity).
 _COMMAND = re.compile(r"##(?=\[|vso\[|teamcity\[)")
@@ -12,7 +12,7 @@ _COMMAND = re.compile(r"##(?=\[|vso\[|teamcity\[)")
 
 def display_name(path: str) -> str:
     """A path relative to the current folder if it is below it."""
-    return below(path, slashed(os.getcwd()))
+    return below(path, current_folder())
 
 
 def line_name(path: str) -> str:

@@ -1,17 +1,16 @@
 """Which files and which contexts a report is about."""
 
-import os
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 
+from covcore.config import current_folder
 from covcore.globs import compile_pattern, matches
-from covcore.platform import slashed
 from covcore.store.database import Database
 
 
 def file_chooser(include: Iterable[str], omit: Iterable[str]) -> Callable[[str], bool]:
     """A function that says whether a file, by absolute path, is wanted; patterns are relative to the current folder."""
-    folder = slashed(os.getcwd())
+    folder = current_folder()
     included = [compile_pattern(pattern, folder) for pattern in include]
     omitted = [compile_pattern(pattern, folder) for pattern in omit]
     return lambda path: (not included or matches(path, included)) and not matches(path, omitted)

@@ -1,12 +1,11 @@
 """--fail-under, and the thresholds of the configuration: how much of what must have run."""
 
-import os
 from collections.abc import Iterator, Mapping
 
 from covcore.analysis.figures import Figures, display, is_under
+from covcore.config import current_folder
 from covcore.errors import say
 from covcore.globs import compile_pattern, matches
-from covcore.platform import slashed
 from covcore.report.results import Results
 
 LOSS, UNDER = 1, 2  # exit status
@@ -64,6 +63,6 @@ def remarks(
 
 def _matching(results: Results, pattern: str) -> Figures | None:
     """The figures of all files that match a pattern together; None if there is no such file."""
-    compiled = [compile_pattern(pattern, slashed(os.getcwd()))]
+    compiled = [compile_pattern(pattern, current_folder())]
     found = [file.result.figures for file in results.reported() if matches(file.path, compiled)]
     return sum(found, Figures()) if found else None

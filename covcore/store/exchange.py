@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from covcore.config import current_folder
 from covcore.errors import CovcoreError, say
 from covcore.platform import nearer, slashed
 from covcore.store.collecting import Paused
@@ -81,7 +82,7 @@ def combined(
     reader: Reader | None = None,
 ) -> Combined:
     """Combine, and say what is to be said."""
-    locate = PathMap(slashed(os.getcwd()), options.paths)
+    locate = PathMap(current_folder(), options.paths)
     try:
         result = combine(options.data, paths, locate, keep=keep, allow_partial=allow_partial, reader=reader)
     except Refused as error:
@@ -119,7 +120,7 @@ def export_command(options: Namespace) -> int:
     if (options.kind or format_of(output)) == "coverage":
         export_to_coverage(options.data, output)
     else:
-        export(options.data, output, slashed(os.getcwd()))
+        export(options.data, output, current_folder())
     print(f"Wrote {options.output}")
     return 0
 

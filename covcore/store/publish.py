@@ -151,9 +151,8 @@ def write_database(data: str, union: Union, replaced: Iterable[str], safe: str =
     Raises:
         Unwritable: the old one is as before.
     """
-    path = (
-        slashed(os.path.realpath(data)) if os.path.islink(data) else data
-    )  # a link stays, and what it leads to is replaced
+    # A link stays, and what it leads to is replaced.
+    path = slashed(os.path.realpath(data)) if os.path.islink(data) else data
     new = path + UNFINISHED
     try:
         descriptor = create(new, path)

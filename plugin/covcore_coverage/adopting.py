@@ -16,9 +16,8 @@ from coverage.sqldata import CoverageData
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-OWN_META = (
-    "DELETE FROM meta WHERE key IN ('hash', 'sys_argv', 'when')"  # of what a file with a suffix of coverage.py's has
-)
+# Of what a file with a suffix of coverage.py's has.
+OWN_META = "DELETE FROM meta WHERE key IN ('hash', 'sys_argv', 'when')"
 COUNTER = slice(24, 28)  # in the header of an SQLite file: it changes with each transaction
 
 

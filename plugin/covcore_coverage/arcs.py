@@ -22,6 +22,7 @@ from coverage.parser import multiline_map_from_text
 from coverage.python import get_python_source
 
 from covcore._reader import decode_shape
+from covcore.store.shapes import GOTO, RAISE, RETURN
 
 if TYPE_CHECKING:
     from covcore._reader import Shape as Decoded
@@ -31,7 +32,6 @@ type Arc = tuple[int, int]
 type Hit = tuple[tuple[str, int, bytes], bytes]  # of a code object: its path, first line and encoded shape; bitmap
 
 SHIFT = 24  # bits of the number that an arc is encoded as: the line above these, and where to in them
-GOTO, SITE, RETURN, RAISE = range(4)  # how a block ends: src/sites.h
 NOWHERE = 0
 RAISED = None
 HEADER = re.compile(r"\s*(?:async|class|def|match|case|with|try|for|while|if|elif|else|except|finally)\b")

@@ -137,10 +137,9 @@ class FrameEvents:
     def _on_unwind(self, code: CodeType, offset: int, exception: BaseException) -> None:
         if id(code) in self._armed:  # which another may have had: then the frame is unknown
             frame = sys._getframe(1)
+            # Thrown into a generator that waited: before 3.13 coverage.py takes that for one more yield.
             if code.co_code[frame.f_lasti + 2 : frame.f_lasti + 3] == RESUME:
-                self._end(
-                    frame
-                )  # thrown into a generator that waited: before 3.13 coverage.py takes that for one more yield
+                self._end(frame)
             else:
                 self._leave(code, frame)
 
