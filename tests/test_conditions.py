@@ -371,13 +371,15 @@ finally:
     y = [x for x in (a, b) if x and d]
 """,
     "laid down several times, with constants": """
-try:
-    if a: return 1
-finally:
-    x = [x for x in (a, b) if (c if 1 else d)]
-    x = [x for x in (a, b) if c if 0 if d]
-    x = (a if 1 else b or c) or d or 0
-    x = a or (1 if b else 2) or c
+for x in (a, b):
+    try:
+        if x: continue
+        if c: break
+    finally:
+        x = [x for x in (a, b) if (c if 1 else d)]
+        x = [x for x in (a, b) if c if 0 if d]
+        x = (a if 1 else b or c) or d or 0
+        x = a or (1 if b else 2) or c
 """,
     "laid down several times, in a loop": """
 for x in (a, b):

@@ -398,7 +398,8 @@ def _may_lose_tests(parts: Sequence[ast.expr], decides: bool) -> bool:
     """Whether constants may have left the compiler without some of the tests in operands; `decides` is what ends them early."""
     *tested, last = parts
     return _may_lose_some(last) or any(
-        _may_lose_some(part) or (may_fold(part) and not (isinstance(part, ast.Constant) and bool(part.value) != decides))
+        _may_lose_some(part)
+        or (may_fold(part) and not (isinstance(part, ast.Constant) and bool(part.value) != decides))
         for part in tested
     )
 
