@@ -8,6 +8,7 @@ endif
 SECONDS ?= 60
 N ?= 20000
 SEEDS ?= 500
+ROUNDS ?= 10
 PYTEST_ARGS ?= -n auto
 CLANG ?= clang
 
@@ -22,7 +23,7 @@ c_files = $(wildcard src/*.c src/*.h)
 
 .SECONDARY: # keep what was made on the way
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-c test-py test-ft sanitize-ft faults plants oracle oracle-packages coveragepy coveragepy-suites matrix build sanitize check-platforms check-windows fuzz lint format bench clean distclean
+.PHONY: help demo test test-c test-py test-ft sanitize-ft faults explore plants oracle oracle-packages coveragepy coveragepy-suites matrix build sanitize check-platforms check-windows fuzz lint format bench clean distclean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +67,13 @@ faults: $(PY:%=.venv/%/.built) ## kills, forks, full disks and failing calls at 
 
 oracle: $(PY:%=.venv/%/.built) ## covcore against sys.settrace on N=20000 generated programs; ARGS="..." go to it (--help)
 	@set -e; for version in $(PY); do (cd tests && nice $(call python,$$version) -m oracle $(N) $(ARGS)); done
+
+generating = tests/test_combine.py tests/test_conditions.py tests/test_exclusions.py tests/test_hostile.py tests/test_processes.py
+
+explore: $(PY:%=.venv/%/.built) ## tests of generated examples, each of the ROUNDS=10 with others: make test has the same each time
+	@set -e; for round in $$(seq $(ROUNDS)); do for version in $(PY); do \
+	    COVCORE_EXPLORE=1 nice $(call python,$$version) -m pytest -q $(PYTEST_ARGS) -k "generated or hypothesis" $(ARGS) $(generating); \
+	done; done
 
 plants: .venv/3.14/.built ## plant defects in copies of the tree and see the oracle and the tests find them; ARGS="NAME .." some; writes docs/oracles.md
 	cd tests && nice $(call python,3.14) -m plants $(ARGS)

@@ -21,9 +21,15 @@ SANITIZER = {
     for name in ("LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS")
     if "asan" in os.environ.get("LD_PRELOAD", "") and name in os.environ
 }
-if SANITIZER:  # slows everything, hypothesis's making of examples too
-    settings.register_profile("sanitized", suppress_health_check=[HealthCheck.too_slow], deadline=None)
-    settings.load_profile("sanitized")
+# The same examples each time, so that a change is judged by what it changed; `make explore` draws others.
+settings.register_profile(
+    "covcore",
+    derandomize="COVCORE_EXPLORE" not in os.environ,
+    # Sanitizers slow everything, hypothesis's making of examples too.
+    suppress_health_check=[HealthCheck.too_slow] if SANITIZER else [],
+    deadline=None,
+)
+settings.load_profile("covcore")
 # AddressSanitizer takes memory of its own, and a preloaded shim would take its place.
 unless_sanitized = pytest.mark.skipif(bool(SANITIZER), reason="not with AddressSanitizer")
 
