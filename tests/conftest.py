@@ -25,8 +25,8 @@ SANITIZER = {
 settings.register_profile(
     "covcore",
     derandomize="COVCORE_EXPLORE" not in os.environ,
-    # Sanitizers slow everything, hypothesis's making of examples too.
-    suppress_health_check=[HealthCheck.too_slow] if SANITIZER else [],
+    # What runs beside and sanitizers slow everything, hypothesis's making of examples too.
+    suppress_health_check=[HealthCheck.too_slow],
     deadline=None,
 )
 settings.load_profile("covcore")

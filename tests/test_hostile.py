@@ -606,7 +606,7 @@ def test_a_folder_with_anything_in_it(tmp_path: Path, zoo: Path) -> None:
         combine(str(tmp_path / "out"), [str(zoo)])
     database_of(zoo / ".covcore.good", several())
     result = combine(str(tmp_path / "out"), [str(zoo)])
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10  # a FIFO would wait for ever
     assert [Path(one.path).name for one in result.taken] == [".covcore.good"]
     assert {path.name: os.lstat(path).st_ino for path in zoo.iterdir()} == {
         name: status.st_ino for name, status in before.items()

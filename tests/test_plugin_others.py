@@ -82,7 +82,7 @@ def test_2(): shop.price(10, True)
 
 def test_timeout_by_signal(shop: Place) -> None:
     shop.write("test_shop.py", HANGING)
-    outcome = with_plugins(shop, "--covcore=shop", "--timeout=0.5", "--timeout-method=signal")
+    outcome = with_plugins(shop, "--covcore=shop", "--timeout=1", "--timeout-method=signal")
     assert "1 failed, 1 passed" in outcome.stdout
     assert of_tests(shop) == {"test_shop.py::test_1": {2, 3}, "test_shop.py::test_2": {2, 4, 6}}
 
@@ -90,7 +90,7 @@ def test_timeout_by_signal(shop: Place) -> None:
 def test_timeout_that_ends_the_process(shop: Place) -> None:
     """By os._exit(): what was recorded is there for the next command."""
     shop.write("test_shop.py", HANGING)
-    assert with_plugins(shop, "--covcore=shop", "--timeout=0.5", "--timeout-method=thread").status == 1
+    assert with_plugins(shop, "--covcore=shop", "--timeout=1", "--timeout-method=thread").status == 1
     assert not shop.data.exists()
     assert shop.covcore("report", "--format=total").stdout == "40\n"
     assert of_tests(shop) == {"test_shop.py::test_1": {2, 3}}

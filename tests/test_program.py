@@ -130,9 +130,9 @@ ENDS = {
     "atexit after error": "import atexit\natexit.register(lambda: print(__name__, '__file__' in globals()))\n1/0",
     "os._exit in atexit": "import atexit, os; atexit.register(os._exit, 8)",
     "thread": """
-        import threading, time
+        import threading
         def work():
-            time.sleep(0.1)
+            threading.main_thread().join()
             print(threading.main_thread().is_alive(), threading.current_thread().name)
         threading.Thread(target=work).start()
         print("main ends")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -166,16 +167,18 @@ def test_killed_while_it_publishes(place: Place) -> None:
     longest = time.perf_counter() - began
     place.data.unlink()
     n_recorded = 0
-    for number in range(10):
+    for number in itertools.count():
         process = subprocess.Popen(command, cwd=place.folder, env=place.environment, stderr=subprocess.DEVNULL)
         time.sleep(longest * (0.5 + number / 20))
         process.kill()
-        process.wait()
+        status = process.wait()
         if place.data.exists() or names(place.data):
             with load(str(place.data)) as database:
                 n_recorded += len(database.files()) == 1
             assert set(place.lines()) <= {"plain.py"}
             assert names(place.data) == set()
+        if number >= 10 and status == 0:  # the machine may have been quicker when the first one ran
+            break
     assert n_recorded
 
 

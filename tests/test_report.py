@@ -349,6 +349,6 @@ def test_a_sign_of_life_on_a_terminal(project: Path) -> None:
     shown = on_a_terminal(["report"], project, {"NO_COLOR": "1"}, SLOW)
 
     signs = re.findall(r"\r(covcore: analysing, [0-9]+ s)", shown)
-    assert signs and signs[0] == "covcore: analysing, 1 s"
+    assert signs and signs[0] in ("covcore: analysing, 1 s", "covcore: analysing, 2 s")  # of a busy machine
     assert shown.rpartition("\r" + " " * len(signs[-1]) + "\r")[2].startswith("Name")  # it is gone when the table comes
     assert "analysing" not in on_a_terminal(["report"], project, {"NO_COLOR": "1"})

@@ -231,7 +231,11 @@ def loop():
     n = 0
     while not leave.is_set():
         n += 1
+        looped.set()
     return n
+def rounds():
+    for _ in range(3):
+        looped.clear(); looped.wait()
 def inner(flag):
     start()
     if flag:
@@ -243,7 +247,7 @@ def outer():
             break
         inner(i)
     return 3
-entered, leave = threading.Event(), threading.Event()
+entered, leave, looped = threading.Event(), threading.Event(), threading.Event()
 thread = threading.Thread(target=loop)
 thread.start(); entered.wait()
 unstarted = never_started()
@@ -251,7 +255,7 @@ t = thrown(); next(t)
 s = sent(); next(s)
 c = coroutine(); c.send(None)
 outer()
-time.sleep(0.1)
+rounds()
 switch("after")
 x = 4
 next(unstarted)
@@ -262,7 +266,7 @@ try:
     c.send(None)
 except StopIteration:
     pass
-time.sleep(0.1)
+rounds()
 leave.set(); thread.join()
 """
 

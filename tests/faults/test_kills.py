@@ -69,7 +69,9 @@ def test_sigkill_at_any_instant(place: Place, figure: Callable[[str], None]) -> 
     longest = duration(place, log)
     random = rng("kill")
     n_lost = n_early = n_unended = n_finished = 0
-    for _ in range(SEEDS):
+    n_kills = 0
+    while n_kills < SEEDS or (not n_unended and n_kills < 10 * SEEDS):  # the machine may be slower than before
+        n_kills += 1
         victim = start(place)
         time.sleep(random.uniform(0, longest * 1.05))
         victim.kill()
@@ -87,14 +89,14 @@ def test_sigkill_at_any_instant(place: Place, figure: Callable[[str], None]) -> 
         n_finished += [process.outcome for process in processes] == ["finished"]
         forget(place, log)
     figure(
-        f"{SEEDS} kills: {n_unended} reported, {n_finished} after the end, {n_lost} lines lost, {n_early} ahead of the log"
+        f"{n_kills} kills: {n_unended} reported, {n_finished} after the end, {n_lost} lines lost, {n_early} ahead of the log"
     )
     assert (n_lost, n_early <= 1) == (0, True)
     assert n_unended
 
 
 SIGNALLED = """\
-import os, signal, sys, time
+import os, signal, sys
 def handler(*_): os.write(1, b"handled\\n")
 number, handling = int(sys.argv[1]), sys.argv[2]
 if handling == "ignored":
@@ -102,8 +104,8 @@ if handling == "ignored":
 elif handling == "handled":
     signal.signal(number, handler)
 print(signal.getsignal(number) is handler, signal.getsignal(number) == signal.SIG_IGN, flush=True)
-time.sleep(0.5)
-print("slept", flush=True)
+sys.stdin.read()  # until the signal has been sent
+print("read", flush=True)
 """
 
 
@@ -118,12 +120,14 @@ def test_signals(place: Place, number: signal.Signals, handling: str) -> None:
             [sys.executable, *measuring, "victim.py", str(int(number)), handling],
             cwd=place.folder,
             env=place.environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         ) as victim:
-            assert victim.stdout is not None
+            assert victim.stdin is not None and victim.stdout is not None
             said = victim.stdout.readline()
             victim.send_signal(number)
+            victim.stdin.close()
             outcomes.append((said + victim.stdout.read(), victim.wait()))
     assert outcomes[0] == outcomes[1]
     assert recorded(place)[0] >= {1, 2, 3, 4, 8} | ({2, 10} if handling == "handled" else set())
