@@ -50,6 +50,11 @@ def slashed(path: str, windows: bool = IS_WINDOWS) -> str:
     return path[0].upper() + path[1:] if path[1:2] == ":" else path
 
 
+def native(path: str, windows: bool = IS_WINDOWS) -> str:
+    """A path of slashed() as other programs of this system write it; one of another system stays as it is."""
+    return path.replace("/", "\\") if windows and root_of(path, windows) not in ("", "/") else path
+
+
 def folded(path: str, windows: bool = IS_WINDOWS) -> str:
     """A path to compare: on Windows capital and small letters are the same."""
     return path.lower() if windows else path
@@ -182,7 +187,7 @@ def rename_open(descriptor: int, old: str, new: str) -> None:
 def temporary_places() -> list[str]:
     """Folders for temporary files, the likeliest first."""
     named = (os.environ.get(name, "") for name in TEMPORARY)
-    return [place for place in (*named, *SHARED_PLACES) if os.path.isabs(place)]
+    return [slashed(place) for place in (*named, *SHARED_PLACES) if os.path.isabs(place)]
 
 
 def make_private_folder(place: str) -> str:
@@ -191,11 +196,11 @@ def make_private_folder(place: str) -> str:
     Raises OSError, also if another user has put something in its place.
     """
     if sys.platform == "win32":
-        folder = os.path.join(place, "covcore")  # each user has a place of their own
+        folder = f"{place}/covcore"  # each user has a place of their own
         os.makedirs(folder, exist_ok=True)
         return folder
     else:
-        folder = os.path.join(place, f"covcore-{os.getuid()}")
+        folder = f"{place}/covcore-{os.getuid()}"
         try:
             os.mkdir(folder, 0o700)
         except FileExistsError:

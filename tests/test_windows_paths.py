@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ntpath
 import posixpath
+from pathlib import Path
 
 import pytest
 from conftest import Place
@@ -11,9 +12,14 @@ from conftest import Place
 from covcore.config import Settings
 from covcore.globs import compile_pattern, matches
 from covcore.measure.filters import Filter, normalise
-from covcore.platform import below, is_below, nearer, root_of, slashed
+from covcore.platform import below, is_below, native, nearer, root_of, slashed
 from covcore.report.names import display_name
 from covcore.store.mapping import PathMap
+from covcore.store.union import moved as moved_of_recording
+from covcore_coverage.importing import kept_name
+from covcore_coverage.tracer import is_ours
+from covcore_pytest.sessions import WorkerSession
+from covcore_pytest.workers import identity, moved
 
 FOLDER = "C:/code/Project"
 
@@ -184,6 +190,75 @@ def test_paths_of_windows_are_mapped_as_they_are_kept_and_as_they_were() -> None
     for path in (b"C:/ci/src/a.py", b"C:\\CI\\src\\a.py", b"//server/share/src/a.py"):
         assert located(path) == b"/here/src/a.py"
     assert located(b"D:/CI/src/a.py") == b"D:/CI/src/a.py"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("C:/code/a.py", r"C:\code\a.py"),
+        ("//server/share/a.py", r"\\server\share\a.py"),
+        ("/ci/src/a.py", "/ci/src/a.py"),
+        ("<string>", "<string>"),
+    ],
+)
+def test_other_programs_get_paths_as_they_write_them(path: str, expected: str) -> None:
+    assert native(path, windows=True) == expected
+    assert native(path, windows=False) == path
+
+
+@pytest.mark.parametrize(
+    ("name", "here", "elsewhere"),
+    [
+        (r"c:\code\pkg\a.py", "C:/code/pkg/a.py", r"c:\code\pkg\a.py"),
+        (r"\\server\share\a.py", "//server/share/a.py", r"\\server\share\a.py"),
+        (r"pkg\a.py", "pkg/a.py", "pkg/a.py"),
+        ("pkg/a.py", "pkg/a.py", "pkg/a.py"),
+        (r"/code/a\b.py", "/code/a/b.py", r"/code/a\b.py"),
+        ("C:/code/a.py", "C:/code/a.py", "C:/code/a.py"),
+    ],
+)
+def test_names_of_coverage_py(name: str, here: str, elsewhere: str) -> None:
+    """PathMap takes whole ones of Windows as they are, wherever it is."""
+    assert kept_name(name, windows=True) == here
+    assert kept_name(name, windows=False) == elsewhere
+
+
+def test_the_plugin_of_coverage_py_does_not_measure_covcore(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("covcore_coverage.tracer.OURS", ("D:/libs/covcore_coverage", "D:/libs/covcore"))
+    assert is_ours(r"d:\Libs\covcore\measure\session.py", windows=True)
+    assert is_ours("D:/libs\\covcore_coverage\\tracer.py", windows=True)
+    assert not is_ours(r"D:\libs\covcore_more\a.py", windows=True)
+    assert not is_ours(r"d:/Libs/covcore/a.py", windows=False)
+
+
+def test_a_worker_finds_the_folders_that_were_copied() -> None:
+    pairs = [("C:/code/Project", "D:/worker/Project")]
+    assert moved("c:/Code/project/src", pairs, windows=True) == "D:/worker/Project/src"
+    assert moved("C:/code/Project", pairs, windows=True) == "D:/worker/Project"
+    assert moved("C:/code/Projects", pairs, windows=True) == "C:/code/Projects"
+    assert moved("package.module", pairs, windows=True) == "package.module"
+    assert moved("c:/Code/project/src", pairs, windows=False) == "c:/Code/project/src"
+
+
+def test_a_folder_is_told_from_those_of_other_machines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("covcore_pytest.workers.this_boot", lambda: "")  # as on Windows
+    monkeypatch.setenv("COMPUTERNAME", "BUILDER")
+    ours = identity(str(tmp_path))
+    assert ours == identity(str(tmp_path))
+    monkeypatch.setenv("COMPUTERNAME", "ANOTHER")
+    assert identity(str(tmp_path)) != ours
+    monkeypatch.delenv("COMPUTERNAME")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    order = {"run_id": "0123", "folder": f"{tmp_path}/.covcore.d", "identity": identity(str(tmp_path))}
+    worker = WorkerSession(Settings(str(tmp_path)), order, [])
+    assert worker.folder != worker.place, "nothing tells whether it is the controller's"
+
+
+def test_a_recording_tells_what_was_a_copy() -> None:
+    moves = [(b"D:/worker/Project", b"C:/code/Project"), (b"/there/Project", b"/code/Project")]
+    assert moved_of_recording(b"d:/Worker/Project/a.py", moves) == b"C:/code/Project/a.py"
+    assert moved_of_recording(b"/there/Project/a.py", moves) == b"/code/Project/a.py"
+    assert moved_of_recording(b"/There/Project/a.py", moves) == b"/There/Project/a.py"
 
 
 def test_a_console_without_the_letters_of_a_name(place: Place) -> None:

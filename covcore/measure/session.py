@@ -223,7 +223,7 @@ class Session:
         name = self.data[1:].replace("/", "%").replace(":", "%")[-200:]
         for place in temporary_places():
             try:
-                self.data = os.path.join(make_private_folder(place), name)
+                self.data = f"{make_private_folder(place)}/{name}"
                 self.folder = self.data + ".d"
                 _make_folder(self.folder)
                 self.tracer.start([self.folder], self.run_id, self._encoded_settings())

@@ -77,8 +77,9 @@ def is_windows(path: bytes) -> bool:
     return _DRIVE.match(path) is not None
 
 
-def is_below(path: bytes, folder: bytes) -> bool:
-    if IS_WINDOWS:
+def is_below(path: bytes, folder: bytes, windows: bool = IS_WINDOWS) -> bool:
+    """Whether a file is in a folder, or is it."""
+    if windows:
         path, folder = path.lower(), folder.lower()
     return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
 

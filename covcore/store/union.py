@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 
+from covcore.platform import IS_WINDOWS
+from covcore.store.mapping import is_below, is_windows
 from covcore.store.processes import FINISHED, OUTCOMES, RUNNING, STOPPED, UNENDED, Process
 from covcore.store.recordings import END_FINISHED, END_STOPPED
 from covcore.store.shapes import either
@@ -256,7 +258,7 @@ def moves_of(settings: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
 
 def moved(path: bytes, moves: Iterable[tuple[bytes, bytes]]) -> bytes:
     for old, new in moves:
-        if path.startswith(old + b"/"):
+        if is_below(path, old, windows=IS_WINDOWS or is_windows(old)):
             return new + path[len(old) :]
     return path
 

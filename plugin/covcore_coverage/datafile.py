@@ -14,6 +14,7 @@ import sqlite3
 import stat
 import tempfile
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coverage.data import CoverageData
@@ -129,7 +130,8 @@ def check(copy: str) -> dict[str, list[str]]:
     Raises:
         sqlite3.Error, ValueError: what is wrong with it.
     """
-    with closing(sqlite3.connect(f"file:{copy}?mode=ro&immutable=1", uri=True, isolation_level=None)) as connection:
+    uri = Path(copy).absolute().as_uri()  # a folder for temporary files may be called anything
+    with closing(sqlite3.connect(f"{uri}?mode=ro&immutable=1", uri=True, isolation_level=None)) as connection:
         harden(connection)
         with Brief(connection):
             check_size(connection, os.path.getsize(copy))

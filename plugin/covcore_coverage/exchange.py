@@ -10,6 +10,7 @@ from coverage.data import CoverageData
 from coverage.exceptions import CoverageException
 
 from covcore.errors import CovcoreError
+from covcore.platform import native
 from covcore.store.templates import is_template
 from covcore_coverage.arcs import Arc, Shape, Source
 
@@ -54,10 +55,10 @@ def _arcs(database: Database) -> dict[str, dict[str, set[Arc]]]:
         codes = database.hits_of(path)[1]
         if is_template(code.qualname for code in codes):
             continue  # it would take them for Python
-        source = Source(path)
+        source, name = Source(path), native(path)
         for code in codes:
             shape = Shape(code.first_line, code.shape, source)
             for bits, contexts in code.patterns:
                 for context in contexts:
-                    found[labels[context]][path].update(shape.arcs(bits))
+                    found[labels[context]][name].update(shape.arcs(bits))
     return {context: dict(arcs) for context, arcs in found.items()}

@@ -20,6 +20,7 @@ from covcore.analysis.codes import is_counted, nested
 from covcore.analysis.roots import Roots
 from covcore.analysis.source import UnusableSource, read
 from covcore.errors import CovcoreError
+from covcore.platform import IS_WINDOWS, root_of, slashed
 from covcore.store.inputs import reason_of
 from covcore.store.processes import plural
 from covcore.store.shapes import bitmap_bytes
@@ -100,7 +101,7 @@ class Importing:
         plugin = self._data.plugin(name)
         if plugin:
             return f"measured by the plugin {plugin}"
-        raw = os.fsencode(name)
+        raw = os.fsencode(kept_name(name))
         try:
             path = os.fsdecode(self._union.locate(raw) if self._union.locate else raw)
         except ValueError as error:
@@ -257,6 +258,13 @@ class Slots:
         """Arcs from statement to statement: some come from, or lead to, a line further down."""
         first = self._first
         return {(first.get(line, line), first.get(to, to)) for line, to in arcs}
+
+
+def kept_name(name: str, windows: bool = IS_WINDOWS) -> str:
+    """The name of a file as covcore keeps it: a relative one with "/", also where coverage.py has written it on Windows."""
+    name = slashed(name, windows)
+    is_relative = not root_of(slashed(name, windows=True), windows=True)
+    return name.replace("\\", "/") if is_relative and "/" not in name else name
 
 
 def context_of(label: str) -> tuple[str, str, str]:

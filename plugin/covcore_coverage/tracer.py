@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import covcore
 from covcore._tracer import Tracer
+from covcore.platform import IS_WINDOWS, is_below, slashed
 from covcore_coverage.frames import FrameEvents
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from covcore_coverage.arcs import Hit
 
-OURS = tuple(f"{os.path.dirname(file)}{os.sep}" for file in (__file__, covcore.__file__))
+OURS = tuple(slashed(os.path.dirname(file)) for file in (__file__, covcore.__file__))
 
 
 class CovcoreTracer:
@@ -133,7 +134,7 @@ class CovcoreTracer:
 
     def _decide(self, filename: str) -> str | None:
         """Say under which path the C tracer measures a file, on behalf of the frame that starts in it."""
-        if filename.startswith(OURS):
+        if is_ours(filename):
             return None
         self._has_data = True  # as it says at the start
         frame: FrameType | None = sys._getframe(1)
@@ -161,3 +162,9 @@ class CovcoreTracer:
         disposition = self.should_trace(filename, frame)  # type: ignore[arg-type]  # which None is fine for
         self.should_trace_cache[filename] = disposition
         return disposition
+
+
+def is_ours(filename: str, windows: bool = IS_WINDOWS) -> bool:
+    """Whether code is covcore's own, and not to be measured."""
+    path = slashed(filename, windows)
+    return any(is_below(path, folder, windows) for folder in OURS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from importlib.machinery import SOURCE_SUFFIXES
 from types import CodeType, ModuleType
 
 TYPE_CHECKING = False
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from covcore.analysis.file import FileResult
     from covcore.measure.filters import Filter
 
+SUFFIXES = tuple(SOURCE_SUFFIXES)  # on Windows also .pyw
 FUNCTION = 0x1 | 0x2  # CO_OPTIMIZED and CO_NEWLOCALS
 
 
@@ -28,7 +30,7 @@ class EarlyModules:
         """Note which measured modules are there."""
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None) if isinstance(module, ModuleType) else None
-            if isinstance(file, str) and file.endswith(".py") and (path := filter.decide(file)):
+            if isinstance(file, str) and file.endswith(SUFFIXES) and (path := filter.decide(file)):
                 self.paths[name] = path
 
     def warning(self, results: Mapping[str, FileResult]) -> str:

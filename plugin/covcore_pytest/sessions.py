@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from covcore.config import Settings, read_settings
+from covcore.config import Settings, current_folder, read_settings
 from covcore.errors import printable
 from covcore.measure.session import Session
 from covcore.options import split_list
@@ -16,8 +16,6 @@ from covcore.platform import make_private_folder, temporary_places
 from covcore.store.union import MOVED_FROM, MOVED_TO, WORKER
 from covcore_pytest import workers
 from covcore_pytest.early import EarlyModules
-
-PATHS = ("source", "include", "omit")  # settings that may hold absolute paths
 
 
 class PluginSession(Session):
@@ -69,9 +67,10 @@ class WorkerSession(PluginSession):
         self.run_id = str(order["run_id"])
         self.moved = moved
         self.place = self.folder = str(order["folder"])
-        if workers.identity(self.place) != order["identity"]:
+        here = workers.identity(self.place)
+        if not here or here != order["identity"]:
             temporary = temporary_places()[0]
-            self.folder = os.path.join(make_private_folder(temporary), f"{self.run_id}-{os.getpid()}.d")
+            self.folder = f"{make_private_folder(temporary)}/{self.run_id}-{os.getpid()}.d"
         self.has_begun = True
 
     def _encoded_settings(self) -> bytes:
@@ -113,10 +112,11 @@ def of_worker(text: str, child: Session | None) -> Session:
     order = json.loads(text)
     if child is not None and child.run_id == order["run_id"] and not order["roots"]:
         return child
-    moved = [(os.path.join(os.getcwd(), name), root) for name, root in order["roots"]]
+    here = current_folder()
+    moved = [(f"{here}/{name}", root) for name, root in order["roots"]]
     there = [(root, copy) for copy, root in moved]
     values = order["settings"]
-    for key in PATHS:
+    for key in workers.PATHS:
         values[key] = [workers.moved(item, there) for item in values[key]]
     session = WorkerSession(Settings(workers.moved(order["cwd"], there), values), order, moved)
     session.start()

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from covcore.platform import IS_WINDOWS, is_below, slashed
 from covcore.store.processes import this_boot
 from covcore.store.recordings import find, read_file
 from covcore_pytest import WORKER_VARIABLE
@@ -24,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from covcore.measure.session import Session
 
+PATHS = ("source", "include", "omit")  # settings that may hold absolute paths
 SEGMENT = re.compile(r"[0-9a-f]{1,31}-\d{1,10}-\d{1,20}(-\d{1,20})*\.\d{1,9}", re.ASCII)
 ORDERED = ("source", "include", "omit", "data", "context", "append", "dynamic_contexts", "subprocess")  # settings
 
@@ -38,7 +40,7 @@ class Workers:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_setupnodes(self, config: pytest.Config, specs: Sequence[Any]) -> None:
         manager = getattr(config.pluginmanager.getplugin("dsession"), "nodemanager", None)
-        roots = [(os.path.basename(root), str(root)) for root in getattr(manager, "roots", ())]
+        roots = [(os.path.basename(root), slashed(str(root))) for root in getattr(manager, "roots", ())]
         for spec in specs:
             has_copies = not spec.popen or spec.chdir
             spec.env[WORKER_VARIABLE] = order(self.session, roots if has_copies else [])
@@ -92,13 +94,15 @@ def order(session: Session, roots: Iterable[tuple[str, str]]) -> str:
     roots: the folders that are copied into the worker's: name there, path here
     """
     settings = session.settings
+    values = {key: getattr(settings, key) for key in ORDERED} | {"data": session.data}
+    values |= {key: [slashed(item) for item in values[key]] for key in PATHS}
     return json.dumps(
         {
             "run_id": session.run_id,
             "folder": session.folder,
             "identity": identity(session.folder),
             "cwd": settings.folder,
-            "settings": {key: getattr(settings, key) for key in ORDERED} | {"data": session.data},
+            "settings": values,
             "roots": list(roots),
         }
     )
@@ -110,14 +114,14 @@ def identity(folder: str) -> list[object]:
         status = os.stat(folder)
     except OSError:
         return []
-    boot = this_boot()
-    return [boot, status.st_dev, status.st_ino] if boot and os.access(folder, os.W_OK) else []
+    machine = this_boot() or os.environ.get("COMPUTERNAME", "")  # nothing names a start of Windows
+    return [machine, status.st_dev, status.st_ino] if machine and os.access(folder, os.W_OK) else []
 
 
-def moved(path: str, pairs: Iterable[tuple[str, str]]) -> str:
-    """Where a path leads once folders have moved.  pairs: from, to"""
+def moved(path: str, pairs: Iterable[tuple[str, str]], windows: bool = IS_WINDOWS) -> str:
+    """Where a path leads once folders have moved.  pairs: from, to; both, and the path, as slashed() has them"""
     for old, new in pairs:
-        if path == old or path.startswith(f"{old}/"):
+        if is_below(path, old, windows):
             return new + path[len(old) :]
     return path
 

@@ -121,6 +121,15 @@ def test_there_and_back(place: Place) -> None:
     assert contexts(place, "again.coverage") == contexts(place, ".coverage")
 
 
+def test_a_folder_for_temporary_files_of_any_name(place: Place, tmp_path: Path) -> None:
+    """SQLite opens the copy by a URI, in which `#` and `%41` mean something."""
+    covered(place)
+    odd = tmp_path / "100%41 #1?"
+    odd.mkdir()
+    outcome = place.covcore("import", ".coverage", TMPDIR=str(odd))
+    assert (outcome.status, outcome.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("core", ["ctrace", "sysmon", "pytrace"])
 def test_reports_are_those_of_coverage_py(place: Place, core: str) -> None:
     covered(place, core)
