@@ -68,17 +68,25 @@ class Play:
 @cache
 def folder() -> Path:
     """The programs."""
-    path = Path(tempfile.mkdtemp(prefix="stage-"))
-    for name, text in PROGRAMS.items():
-        (path / f"{name}.py").write_text(text)
-    return path
+    return written("stage-", PROGRAMS)
+
+
+@cache
+def quick() -> Path:
+    """Without the two that run as long as all the others together, some twenty times: for tools that hear each instruction."""
+    return written("quick-", {name: text for name, text in PROGRAMS.items() if name not in ("joined", "one_sided")})
 
 
 @cache
 def busy() -> Path:
     """Programs that the JIT compiles."""
-    path = Path(tempfile.mkdtemp(prefix="busy-"))
-    for name, text in {"busy": BUSY, "hot": PROGRAMS["hot"], "one_liners": PROGRAMS["one_liners"]}.items():
+    return written("busy-", {"busy": BUSY, "hot": PROGRAMS["hot"], "one_liners": PROGRAMS["one_liners"]})
+
+
+def written(prefix: str, programs: dict[str, str]) -> Path:
+    """A new folder that holds programs."""
+    path = Path(tempfile.mkdtemp(prefix=prefix))
+    for name, text in programs.items():
         (path / f"{name}.py").write_text(text)
     return path
 

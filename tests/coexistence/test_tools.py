@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from coexistence.beside import Play, busy, differing, play
+from coexistence.beside import Play, busy, differing, folder, play, quick
 
 HAS_JIT = hasattr(sys, "_jit") and sys._jit.is_available()
 needs_jit = pytest.mark.skipif(not HAS_JIT, reason="this build has no JIT")
@@ -35,33 +35,34 @@ def assert_not_disturbed(got: Play, alone: Play) -> None:
 def test_side_by_side(tool: str) -> None:
     """covcore begins first, as under `covcore run`."""
     rounds = 1 if tool.endswith("Stepper") else 3
-    bare, both = play(tool, rounds, "bare"), play(tool, rounds)
+    where = quick if tool in ("Instructions", "SetTraceOpcodes", "MonitoringStepper") else folder
+    bare, both = play(tool, rounds, "bare", where=where), play(tool, rounds, where=where)
     assert bare.heard
     assert differing(bare.heard, both.heard) == {}
-    assert_not_disturbed(both, play(rounds=rounds))
+    assert_not_disturbed(both, play(rounds=rounds, where=where))
     assert both.said == ""
 
 
 @pytest.mark.parametrize("tool", ["All", "Once", "OnceAbove"])
 def test_a_thousand_switches(tool: str) -> None:
     """A switch arms our events again and no others': what a tool has disabled stays disabled."""
-    bare, both = play(tool, 15, "bare"), play(tool, 15)
+    bare, both = play(tool, 15, "bare", where=quick), play(tool, 15, where=quick)
     assert both.n_switches > 1000
     assert differing(bare.heard, both.heard) == {}
-    assert_not_disturbed(both, play())
+    assert_not_disturbed(both, play(where=quick))
 
 
 @pytest.mark.parametrize("tool", ["Once", "OnceAbove", "Crowd"])
 def test_a_tool_that_was_first(tool: str) -> None:
     """When a second tool takes LINE on a code object for the first time, CPython arms the LINE locations that the first
     one had disabled: each is heard once more, and never again.  Nothing else is.  Crowd leaves covcore one id only."""
-    bare, both = play(tool, 15, "late-bare"), play(tool, 15, "late")
+    bare, both = play(tool, 15, "late-bare", where=quick), play(tool, 15, "late", where=quick)
     assert both.n_switches > 1000
     assert bare.before == both.before
     again = differing(bare.heard, both.heard)
     assert again and all(" LINE " in what for what in again)
     assert all(n < heard <= 2 * n for n, heard in again.values())  # some lines have several locations
-    assert_not_disturbed(both, play())
+    assert_not_disturbed(both, play(where=quick))
 
 
 @pytest.mark.parametrize(
