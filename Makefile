@@ -49,7 +49,7 @@ test-py: $(PY:%=.venv/%/.built) $(PY:%=.venv/coveragepy-%/.ready) ## the Python 
 	done; exit $$ended
 
 # What concerns the tracer; the rest of the tests is the same without a GIL, or needs what has no wheels there.
-ft_tests = tests/free_threading tests/test_tracer.py tests/test_sites.py tests/test_before_3_14.py tests/test_run.py tests/everywhere/test_threads.py
+ft_tests = tests/free_threading tests/test_tracer.py tests/test_sites.py tests/test_before_3_14.py tests/test_run.py tests/everywhere/test_threads.py tests/everywhere/test_tasks.py
 
 test-ft: PY = 3.13t
 test-ft: N = 300

@@ -1,9 +1,10 @@
 """Run a program under the tracer, or under a slow and obvious twin, and tell what ran in which context.
 
 As a script (`python tracing.py CORE PROGRAM OUT [OPTION ..]`) it runs one program in a process of its own; `observe` does that from a
-test.  CORE is `covcore`; `lines`, CPython's own sys.settrace; or `arcs`, BRANCH events that nobody ever disables.  The program finds these
-names built in: `switch(label)`, `start()`, `stop()`, `restart()`, `tool(...)` (see below), and `LABEL`, a ContextVar: what runs where it
-is set is kept under it by a twin, and with BY_TASK in the environment under the name of the asyncio task by covcore.
+test.  CORE is `covcore`; `tally`, the same as coverage.py has it; `lines`, CPython's own sys.settrace; or `arcs`, BRANCH events that nobody
+ever disables.  The program finds these names built in: `switch(label)`, `start()`, `stop()`, `restart()`, `tool(...)` (see below), and
+`LABEL`, a ContextVar: what runs where it is set is kept under it by a twin, and with BY_TASK in the environment under the name of the
+asyncio task by covcore.
 
 OPTIONs put other tools beside us: `instruction` (a tool that wants INSTRUCTION events of everything), `opcodes` (settrace with
 f_trace_opcodes), `busy` (all tool ids but one are taken), `late` (measuring begins only when the program calls start()).
@@ -88,6 +89,43 @@ class Covcore:
         return {"lines": lines, "arcs": arcs, "unknown": counts["unknown"], "error": self.tracer.error}
 
 
+class Tally(Covcore):
+    """The real thing as coverage.py has it: hits in memory, which each switch takes.  Of code it tells no name, but its line."""
+
+    def __init__(self, path: str) -> None:
+        self.context = ""
+        self.lines: Observation = {}
+        self.arcs: Observation = {}
+        self.lock = threading.Lock()
+        super().__init__(path)
+
+    def start_tracer(self) -> None:
+        self.tracer.start_tally(resume=self.n_starts > 0)
+        self.n_starts += 1
+
+    def stop(self) -> None:
+        with self.lock:
+            self.tracer.stop()
+            self.take()
+
+    def switch(self, label: str) -> None:
+        with self.lock:
+            self.take()
+            self.context = label
+            self.tracer.restart()
+
+    def take(self) -> None:
+        from covcore import _reader
+
+        for (_, first_line, encoded), bits in self.tracer.take():
+            add_hits(self.lines, self.arcs, self.context, f":{first_line}", _reader.decode_shape(encoded), bits)
+
+    def result(self) -> Any:
+        self.stop()
+        unknown = self.tracer.counts()["unknown"]
+        return {"lines": self.lines, "arcs": self.arcs, "unknown": unknown, "error": self.tracer.error}
+
+
 def read_recording(folder: str, lines: Observation, arcs: Observation) -> None:
     """Add what the recordings of a folder say to two observations."""
     from recording_files import hits_of
@@ -105,17 +143,20 @@ def read_recording(folder: str, lines: Observation, arcs: Observation) -> None:
         for code_id, context, bits in hits_of(recording):
             test = recording["contexts"][context][1] if context >= 0 else ""
             _, first_line, _, qualname, _ = recording["codes"][code_id]
-            where = f"{qualname}:{first_line}"
-            shape_lines, sites, _ = shapes[code_id]
-            for slot in range(len(shape_lines) + 2 * len(sites)):
-                if not bits[slot >> 3] >> (7 - (slot & 7)) & 1:
-                    continue
-                if slot < len(shape_lines):
-                    lines.setdefault(test, {}).setdefault(where, []).append(shape_lines[slot])
-                else:
-                    site, arm = divmod(slot - len(shape_lines), 2)
-                    arc = [sites[site][0], sites[site][1 + arm]]
-                    arcs.setdefault(test, {}).setdefault(where, []).append(arc)
+            add_hits(lines, arcs, test, f"{qualname}:{first_line}", shapes[code_id], bits)
+
+
+def add_hits(lines: Observation, arcs: Observation, context: str, where: str, shape: Any, bits: bytes) -> None:
+    """Add what a bitmap says of a code object to two observations."""
+    shape_lines, sites, _ = shape
+    for slot in range(len(shape_lines) + 2 * len(sites)):
+        if not bits[slot >> 3] >> (7 - (slot & 7)) & 1:
+            continue
+        if slot < len(shape_lines):
+            lines.setdefault(context, {}).setdefault(where, []).append(shape_lines[slot])
+        else:
+            site, arm = divmod(slot - len(shape_lines), 2)
+            arcs.setdefault(context, {}).setdefault(where, []).append([sites[site][0], sites[site][1 + arm]])
 
 
 class Twin:
@@ -218,7 +259,7 @@ class Idle:
         pass
 
 
-CORES = {"covcore": Covcore, "lines": LinesTwin, "arcs": ArcsTwin}
+CORES = {"covcore": Covcore, "tally": Tally, "lines": LinesTwin, "arcs": ArcsTwin}
 
 
 def want_instructions() -> None:
@@ -282,8 +323,8 @@ def main() -> None:
 
 
 def observe(core: str, path: Path, *options: str, env: dict[str, str] | None = None) -> Any:
-    """Run a program under a core.  Returns what it observed: for covcore a dict with lines, arcs, unknown and error; for a twin an
-    Observation.  Raises AssertionError with the program's output if it fails."""
+    """Run a program under a core.  Returns what it observed: for covcore and a tally a dict with lines, arcs, unknown and error; for a
+    twin an Observation.  Raises AssertionError with the program's output if it fails."""
     out = path.with_name(f"{path.stem}-{core}-{'-'.join(options)}.json")
     command = [sys.executable, __file__, core, str(path), str(out), *options]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **(env or {})}, timeout=120)

@@ -3,182 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+import sysconfig
 from pathlib import Path
 
 import pytest
 from conftest import Place
+from everywhere.task_programs import PROGRAMS, START
 from pytest_runs import lines_by_test, with_plugins
 from test_plugin import shop
 from tracing import Observation, observe
 
 __all__ = ["shop"]  # a fixture
 
-START = """
-import asyncio, contextvars, sys, threading
-def labelled(name):
-    context = contextvars.copy_context()
-    context.run(LABEL.set, name)
-    return context
-def spawn(work, name):
-    return asyncio.get_running_loop().create_task(work, name=name, context=labelled(name))
-def run(work, **settings):
-    with asyncio.Runner(**settings) as runner:
-        async def begin():
-            await spawn(work, "main")
-        runner.run(begin(), context=labelled("Task-1"))
-"""
-PROGRAMS = {
-    "shared_code": """
-async def work(n):
-    for i in range(n):
-        if i % 2: await asyncio.sleep(0)
-        elif i > 2: x = i
-        else:
-            x = -i
-    while n > 3:
-        n -= 1
-        await asyncio.sleep(0)
-    return [i for i in range(n) if i & 1]
-async def main():
-    await asyncio.gather(*(spawn(work(n), f"worker {n}") for n in range(7)))
-run(main())
-""",
-    "one_liners": """
-def f(x): return x if x else -x
-def numbers(n):
-    while True: yield n if n else 0
-g = lambda x: [y for y in range(x) if y]
-async def h(x): return f(x) and await asyncio.sleep(0, g(x))
-kept = numbers(1)
-async def work(n):
-    for i in range(3): await h(n); next(kept); await asyncio.sleep(0)
-    return sum(x for x in g(n) if x > 1)
-async def main():
-    for task in [spawn(work(n), f"w{n}") for n in (0, 1, 4, 0)]: await task
-run(main())
-""",
-    "generators": """
-async def source(n):
-    for i in range(n):
-        yield i
-        await asyncio.sleep(0)
-    else:
-        yield -1
-class Guard:
-    async def __aenter__(self):
-        await asyncio.sleep(0)
-        return self
-    async def __aexit__(self, kind, error, trace):
-        if kind: return True
-        await asyncio.sleep(0)
-async def work(n):
-    async for i in source(n):
-        async with Guard():
-            if i == 2: raise ValueError
-    return [i async for i in source(n) if i > 0]
-def steps(n):
-    while n:
-        n -= 1
-        yield n
-shared = steps(12)
-async def take(n):
-    for i in shared:
-        if i < n: break
-        await asyncio.sleep(0)
-async def main():
-    async with asyncio.TaskGroup() as group:
-        tasks = [spawn(work(n), f"work {n}") for n in (0, 1, 4)] + [spawn(take(n), f"take {n}") for n in (3, 1)]
-        for task in tasks: await task
-run(main())
-""",
-    "ends": """
-async def forever(n):
-    try:
-        while True:
-            n += 1
-            await asyncio.sleep(0)
-    except asyncio.CancelledError:
-        if n % 2: n = 0
-        raise
-    finally:
-        n = -1
-async def fails(n):
-    await asyncio.sleep(0)
-    return 1 / n
-async def slow(n):
-    try:
-        async with asyncio.timeout(0.01): await asyncio.sleep(n)
-    except TimeoutError: return -1
-    return n
-async def main():
-    tasks = [spawn(forever(n), f"forever {n}") for n in range(2)]
-    failing = [spawn(fails(n), f"fails {n}") for n in (0, 1)]
-    waiting = [spawn(slow(n), f"slow {n}") for n in (0, 10)]
-    for _ in range(3): await asyncio.sleep(0)
-    for task in tasks: task.cancel()
-    for task in [*tasks, *failing, *waiting]:
-        try: await task
-        except (asyncio.CancelledError, ZeroDivisionError): pass
-run(main())
-""",
-    "callbacks_and_threads": """
-def inner(n):
-    if n > 1: return n
-    return -n
-def callback(n):
-    if n: inner(n)
-def in_thread(n):
-    for i in range(n): inner(i)
-async def work(n):
-    asyncio.get_running_loop().call_soon(callback, n)
-    await asyncio.sleep(0)
-    await asyncio.to_thread(in_thread, n)
-    context = contextvars.copy_context()
-    context.run(callback, n)
-async def parent(n):
-    children = [spawn(work(n + i), f"child {n + i}") for i in range(2)]
-    await work(n)
-    for child in children: await child
-async def main():
-    await asyncio.gather(*(spawn(parent(n), f"parent {n}") for n in (0, 10)))
-run(main())
-callback(5)
-in_thread(3)
-""",
-    "eager": """
-def eager(work, name):  # not by create_task(): before 3.14 it gives a task of eager_task_factory's its name after its first step
-    return asyncio.Task(work, name=name, context=labelled(name), eager_start=True, loop=asyncio.get_running_loop())
-async def cached(n):
-    if n % 2: return n
-    await asyncio.sleep(0)
-    return -n
-async def work(n):
-    return [await cached(i) for i in range(n)]
-async def main():
-    tasks = [eager(work(n), f"work {n}") for n in (1, 2, 3)]
-    for task in tasks: await task
-    await eager(cached(1), "odd")
-run(main())
-""",
-    "threads_with_loops": """
-async def work(n):
-    for i in range(n):
-        if i % 3 == n % 3: await asyncio.sleep(0)
-        else: x = i
-    return n
-async def main(k):
-    for task in [spawn(work(k + n), f"work {k} {n}") for n in range(4)]: await task
-def one(k):
-    LABEL.set("")
-    with asyncio.Runner() as runner:
-        async def begin(): await spawn(main(k), f"main {k}")
-        runner.run(begin(), context=labelled("Task-0"))
-sys.setswitchinterval(1e-5)
-threads = [threading.Thread(target=one, args=(k,)) for k in range(6)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-""",
-}
 type What = dict[str, dict[str, set[tuple[int, int] | int]]]
 
 
@@ -321,6 +157,7 @@ async def test_alone():
 """
 
 
+@pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="`make test-ft` brings no plugins")
 @pytest.mark.parametrize(
     "words",
     [

@@ -39,14 +39,46 @@ def test_the_gil_stays_off() -> None:
     assert done.stdout == "False\n"
 
 
+def by_line(ran: dict[str, set[object]]) -> dict[str, set[object]]:
+    """The same of code that is told by its line alone, as a tally has it."""
+    return {code.rpartition(":")[2]: items for code, items in ran.items()}
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_threads_run_what_one_runs(name: str, tmp_path: Path) -> None:
+    """Both where they go to a recording, and where coverage.py asks for them."""
     path = tmp_path / "program.py"
     path.write_text(PROGRAMS[name])
-    got = observe("covcore", path, env={"ROUNDS": ROUNDS})
-    assert (got["error"], got["unknown"]) == (None, 0)
     one = {"THREADS": "2" if name == "forks" else "1", "ROUNDS": "2"}
+    true = {kind: only(union(observe(kind, path, env=one)), *WORK) for kind in ("lines", "arcs")}
+    assert all(true.values())
+    tasks = {"BY_TASK": "yes"} if name == "loops" else {}
+    for core in ("covcore", "tally"):
+        if core == "tally" and tasks:
+            continue  # it has no contexts of tasks
+        got = observe(core, path, env={"ROUNDS": ROUNDS} | tasks)
+        assert (got["error"], got["unknown"]) == (None, 0)
+        for kind, expected in true.items():
+            found = union(got[kind])
+            if core == "covcore":
+                assert only(found, *WORK) == expected, kind
+            else:
+                lines = {code.rpartition(":")[2] for code in expected}
+                assert {code: it for code, it in by_line(found).items() if code in lines} == by_line(expected), kind
+
+
+@pytest.mark.parametrize("core", ["covcore", "tally"])
+def test_each_context_has_what_its_threads_ran(core: str, tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text(PROGRAMS["contexts"])
+    got = observe(core, path, env={"ROUNDS": ROUNDS})
+    assert (got["error"], got["unknown"]) == (None, 0)
     for kind in ("lines", "arcs"):
-        expected = only(union(observe(kind, path, env=one)), *WORK)
-        assert expected
-        assert only(union(got[kind]), *WORK) == expected, kind
+        true = observe(kind, path, env={"ROUNDS": ROUNDS, "THREADS": "1"})
+        assert len(true) > 9 * int(ROUNDS) // 2
+        for context, codes in true.items():
+            expected = by_line(only(union({context: codes}), *WORK, "part"))
+            found = by_line(union({context: got[kind].get(context, {})}))
+            assert {code: items for code, items in found.items() if code in expected} == expected, (kind, context)
+            others = {code.rpartition(":")[2] for code in only(union(true), *WORK, "part")} - expected.keys()
+            assert not others & found.keys(), (kind, context)
