@@ -638,6 +638,7 @@ def decisions(draw: st.DrawFn) -> str:
     return re.sub("n(?!ot|d)", lambda match: f"n{next(numbers)}", text.replace("and", "AND")).replace("AND", "and")
 
 
+@pytest.mark.once
 @given(decisions(), st.data())
 def test_mcdc_is_what_its_definition_says(text: str, data: st.DataObject) -> None:
     """For any evaluations of any tree: an operand is shown if, and only if, two of them show it by definition."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import coverage
 import pytest
-from conftest import Place
+from conftest import ONCE, Place
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strewn import Strewn
@@ -194,7 +194,7 @@ PATTERNS = (
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400 if ONCE else 100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.randoms(use_true_random=False), st.sampled_from([(), *((it,) for it in PATTERNS), PATTERNS[:3], PATTERNS[3:6]])
 )

@@ -255,6 +255,7 @@ def test_lcov(parcels: Place) -> None:
     assert (main["BRF"], main["BRH"], main["LF"], main["LH"]) == (["6"], ["4"], ["16"], ["11"])
 
 
+@pytest.mark.once
 def test_genhtml_takes_the_example_with_checks_on(parcels: Place) -> None:
     parcels.covcore("lcov")
 
@@ -299,6 +300,7 @@ except ValueError:
 """
 
 
+@pytest.mark.once
 def test_genhtml_takes_what_lcov_finds_odd_with_checks_on(place: Place) -> None:
     """Functions that were defined and never called; a line left by an exception before it had decided."""
     place.write("odd.py", ODD)
@@ -313,6 +315,7 @@ def test_genhtml_takes_what_lcov_finds_odd_with_checks_on(place: Place) -> None:
     assert totals["functions"] == (int(file["FNH"][0]), int(file["FNF"][0]))
 
 
+@pytest.mark.once
 def test_genhtml_takes_a_single_context(place: Place) -> None:
     """What ran under it may be an inner function alone."""
     program = "import covcore\ndef outer():\n    def inner():\n        return 1\n    return inner\nf = outer()\n"

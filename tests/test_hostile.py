@@ -108,6 +108,7 @@ def limited(tmp_path: Path) -> Limited:
 # ---- bits
 
 
+@pytest.mark.once
 def test_each_bit_of_a_database_counts(tmp_path: Path) -> None:
     """A flipped bit anywhere is found by the checksum, before SQLite sees the file."""
     path = database_of(tmp_path / "data", simple())
@@ -325,6 +326,7 @@ def test_a_table_that_is_an_endless_view(tmp_path: Path, limited: Limited, table
 
 
 @unless_sanitized  # its limit is on memory
+@pytest.mark.once
 def test_blobs_and_texts_that_are_too_long(tmp_path: Path, limited: Limited) -> None:
     """The file itself is as large as they are: the limit is that of what reading it may cost."""
     for number, statement in enumerate(
@@ -504,6 +506,7 @@ COLUMNS = [
 ]  # fmt: skip
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("table", "column"), COLUMNS)
 def test_wrong_values_in_each_column(tmp_path: Path, table: str, column: str) -> None:
     """Whatever stands there: it is refused, or taken for what it says, and then comes out of a merge as it went in."""
@@ -699,6 +702,7 @@ def planted(place: Place, path: str, hash: bytes, settings: tuple[tuple[str, str
     database_of(place.data, recording)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("hash", [bytes(32), b"h" * 32])
 def test_a_file_outside_is_named_and_not_read(place: Place, tmp_path: Path, hash: bytes) -> None:
     secret = tmp_path / "secret.py"

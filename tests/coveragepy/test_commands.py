@@ -11,6 +11,8 @@ import pytest
 from conftest import Place
 from coveragepy_cores import CORES, settings
 
+pytestmark = pytest.mark.once  # what differs between versions of Python is in test_core.py
+
 FILES = {
     "module.py": "def work(n):\n    if n == 1: return 1\n    if n == 2: return 2\n    if n == 3: return 3\n    return 0\n",
     "first.py": "import module\nmodule.work(1)\n",

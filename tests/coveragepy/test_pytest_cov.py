@@ -10,6 +10,8 @@ from conftest import Place
 from coveragepy_cores import CORES, settings
 from pytest_runs import with_plugins
 
+pytestmark = pytest.mark.once  # what differs between versions of Python is in test_core.py
+
 MODULE = """\
 def work(n):
     if n == 1: return 1

@@ -8,6 +8,8 @@ import pytest
 from conftest import Place
 from coveragepy_cores import CORES, ENGINES, report, settings
 
+pytestmark = pytest.mark.once  # what differs between versions of Python is in test_core.py
+
 FILES = {
     "pkg/__init__.py": "",
     "pkg/used.py": "def used(n):\n    if n > 1:\n        return n\n    return 0\n",
