@@ -74,6 +74,7 @@ def test_the_configuration_is_used(shop: Place) -> None:
     }
 
 
+@api.mark.once
 def test_covcore_takes_no_word_that_follows_it(shop: Place) -> None:
     shop.write("other/test_other.py", "def test_other(): pass")
     outcome = pytest(shop, "--covcore", "test_shop.py", "-q", "-rA")
@@ -90,6 +91,7 @@ def test_the_conftest_of_a_folder_behind_covcore_is_loaded_at_once(shop: Place) 
     assert succeeds(pytest(shop, "--covcore", "sub", "--mine=x"))
 
 
+@api.mark.once
 @api.mark.parametrize(("words", "names"), [(["--covcore=shop,other"], 2), (["--covcore=shop", "--covcore=other"], 2)])
 def test_several_sources(shop: Place, words: list[str], names: int) -> None:
     shop.write("other.py", "x = 1")
@@ -97,6 +99,7 @@ def test_several_sources(shop: Place, words: list[str], names: int) -> None:
     assert len(re.findall(r"^(?:shop|other)\.py ", outcome.stdout, re.MULTILINE)) == names
 
 
+@api.mark.once
 def test_report_types(shop: Place) -> None:
     kinds = ["term", "term-missing:missing.txt", "xml", "json:out/j.json", "lcov", "markdown"]
     outcome = pytest(shop, "--covcore=shop", *(f"--covcore-report={kind}" for kind in kinds))
@@ -109,6 +112,7 @@ def test_report_types(shop: Place) -> None:
     assert "| **80%** |" in (shop.folder / "coverage.md").read_text()
 
 
+@api.mark.once
 @api.mark.parametrize("kind", ["term", "term-missing", "xml", "json", "lcov", "markdown"])
 def test_each_report_goes_where_it_is_told(shop: Place, kind: str) -> None:
     outcome = pytest(shop, "--covcore=shop", f"--covcore-report={kind}:here.txt")
@@ -117,6 +121,7 @@ def test_each_report_goes_where_it_is_told(shop: Place, kind: str) -> None:
     assert "TOTAL" not in outcome.stdout
 
 
+@api.mark.once
 def test_an_empty_report_prints_none(shop: Place) -> None:
     bare = pytest(shop)
     outcome = pytest(shop, "--covcore=shop", "--covcore-report=xml", "--covcore-report=")
@@ -125,6 +130,7 @@ def test_an_empty_report_prints_none(shop: Place) -> None:
     assert shop.lines() == {"shop.py": {1, 2, 3, 4, 6}}
 
 
+@api.mark.once
 def test_files_without_gaps_can_be_left_out(shop: Place) -> None:
     outcome = pytest(shop, "--covcore", "--covcore-report=term-missing:skip-covered")
     assert "test_shop.py  " not in outcome.stdout
@@ -138,6 +144,7 @@ def test_a_report_that_cannot_be_written(shop: Place) -> None:
     assert "2 passed" in outcome.stdout
 
 
+@api.mark.once
 @api.mark.parametrize(
     ("option", "settings", "status"),
     [
@@ -160,12 +167,14 @@ def test_fail_under(shop: Place, option: str, settings: str, status: int) -> Non
     assert "2 passed" in outcome.stdout
 
 
+@api.mark.once
 def test_fail_under_leaves_the_status_of_failures(shop: Place) -> None:
     shop.write("test_broken.py", "import nothing_of_the_kind")
     assert pytest(shop, "--covcore=shop", "--covcore-fail-under=100").status == 2
     assert pytest(shop, "--covcore=shop", "--covcore-fail-under=100", "-k", "nothing", "test_shop.py").status == 5
 
 
+@api.mark.once
 def test_append(shop: Place) -> None:
     pytest(shop, "--covcore=shop", "test_shop.py::test_member")
     assert shop.lines() == {"shop.py": {1, 2, 3}}
@@ -181,6 +190,7 @@ def test_no_covcore(shop: Place) -> None:
     assert not shop.data.exists()
 
 
+@api.mark.once
 @api.mark.parametrize("options", [["--collect-only"], ["--fixtures"], ["--markers"], ["--help"], ["--version"]])
 def test_what_runs_no_tests_leaves_the_data_alone(shop: Place, options: list[str]) -> None:
     pytest(shop, "--covcore=shop")
@@ -483,11 +493,13 @@ def test_a_configuration_that_cannot_be(shop: Place) -> None:
     assert "unknown key 'sorce': did you mean source?" in outcome.stderr
 
 
+@api.mark.once
 def test_a_data_path_that_is_a_folder(shop: Place) -> None:
     outcome = pytest(shop, "--covcore", COVCORE_DATA=".")
     assert (outcome.status, "is a folder: name a file" in outcome.stderr) == (4, True)
 
 
+@api.mark.once
 @api.mark.parametrize("options", [[], ["-n2"]])
 def test_a_data_path_that_cannot_be_written(shop: Place, tmp_path: Path, options: list[str]) -> None:
     environment = {"COVCORE_DATA": "/proc/nowhere/data", "TMPDIR": str(tmp_path)}
@@ -499,6 +511,7 @@ def test_a_data_path_that_cannot_be_written(shop: Place, tmp_path: Path, options
     assert re.search(r"^shop\.py .* 80%$", outcome.stdout, re.MULTILINE)
 
 
+@api.mark.once
 def test_a_source_that_is_nowhere(shop: Place) -> None:
     outcome = pytest(shop, "--covcore=nothing")
     assert outcome.status == 0
