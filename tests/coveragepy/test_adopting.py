@@ -104,6 +104,20 @@ combine()"""
         assert ("new",) in database.execute("SELECT context FROM context").fetchall()
 
 
+def test_another_file_in_its_place_is_read_with_care(place: Place) -> None:
+    """As long, and as many transactions old."""
+    end = """
+measure(range(9))
+import glob
+(name,) = glob.glob(".coverage.*")
+content = open(name, "rb").read()
+open("other", "wb").write(content.replace(b"test 8", b"test 9"))
+os.replace("other", name)
+combine()"""
+    assert UPDATE in combined(place, end).stderr
+    assert {row[1] for row in content(place)[1]} == {f"test {number}" for number in [*range(8), 9]}
+
+
 def test_a_file_of_another_process_is_read_with_care(place: Place) -> None:
     combined(place, "measure(range(9))")
     place.write(".coveragerc", SETTINGS)
@@ -128,6 +142,18 @@ def test_what_is_there_stays(place: Place) -> None:
     combined(place, "measure([50]); combine()")
     assert UPDATE in combined(place, "measure(range(9)); combine()").stderr
     assert {"test 50", "test 3"} <= {row[1] for row in content(place)[1]}
+
+
+def test_half_a_copy_does_not_stay(place: Place) -> None:
+    """The disk is full: coverage.py's own way tells so."""
+    end = """
+measure(range(9))
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (8192, resource.RLIM_INFINITY))
+try: combine()
+except Exception as error: print(type(error).__name__)"""
+    assert combined(place, end).stdout
+    assert not [path.name for path in place.folder.iterdir() if path.name.endswith("adopted")]
 
 
 def test_lines_alone_do_not_come_to_arcs(place: Place) -> None:

@@ -195,6 +195,28 @@ threads = [threading.Thread(target=one, args=(k,)) for k in range(16)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 """,
+    "threads_in_step": """
+barrier = threading.Barrier(2)
+def path(n, i):
+    for k in range(20):
+        if n: x = k
+        elif k == i: x = -k
+async def work(n):
+    for i in range(3):
+        barrier.wait()  # both have switched as often
+        path(n, i)
+        barrier.wait()
+        await asyncio.sleep(0)
+def one(k):
+    with asyncio.Runner() as runner:
+        async def begin():
+            for i in range(2): await spawn(work(k), f"work {k} {i}")
+        runner.run(begin(), context=labelled("Task-0"))
+sys.setswitchinterval(1e-5)
+threads = [threading.Thread(target=one, args=(k,)) for k in range(2)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+""",
     "executors": """
 from concurrent.futures import ThreadPoolExecutor
 def crunch(n):

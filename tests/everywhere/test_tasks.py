@@ -84,6 +84,15 @@ def test_tasks_have_none_unless_asked_for(place: Place) -> None:
     assert line_contexts(place, 4) == {("", "", "")}
 
 
+def test_a_task_within_a_phase_of_a_test(place: Place) -> None:
+    begin = "import covcore\nfrom covcore.measure.session import current\ncovcore.start(dynamic_contexts='task')\n"
+    switch = "current().switch_context('test_it', 'setup')\n"
+    place.write("program.py", f"{begin}{switch}{PROGRAM}covcore.stop()\n")
+    assert place.python("program.py").status == 0
+    last = PROGRAM.count("\n", 0, PROGRAM.index("few")) + 5  # where `few` is returned
+    assert line_contexts(place, last) == {("", "test_it", "setup few")}
+
+
 def test_names_that_are_objects_of_the_program(place: Place) -> None:
     """A task may say anything as its name: it is asked once for text, and what the program makes of comparing it is never run."""
     place.write(

@@ -85,6 +85,21 @@ ${y}
 """
 
 
+DECORATED = """\
+<%!
+def loud(function):
+    def wrapped(context, *args):
+        context.write("!")
+        return function(*args)
+    return wrapped
+%>
+<%def name="never()" decorator="loud">
+  Never ${x}
+</%def>
+${a}
+"""
+
+
 def measured(place: Place, program: str, *options: str) -> Outcome:
     """Run a program, bare and measured; what both give is to be the same, and nothing is to be said."""
     place.write("program.py", program)
@@ -284,7 +299,18 @@ def test_bytecode_cache_and_modules_of_jinja2(place: Place) -> None:
     measured(place, RENDER + compiled + "print(render(user=1))\n")  # these are Python files for good
     report = place.covcore("report")
     assert (report.status, report.stderr) == (0, "")
-    assert "compiled/tmpl_" in report.stdout
+
+
+def test_modules_of_jinja2_that_were_loaded_before(place: Place) -> None:
+    """Their lines are their own."""
+    pages(place)
+    compiled = 'pages.compile_templates("compiled", zip=None)\npages.loader = jinja2.ModuleLoader("compiled")\n'
+    program = f"{RENDER}{compiled}render(user=1)\nimport covcore\ncovcore.start()\nrender(user=1)\ncovcore.stop()\n"
+    place.write("program.py", program)
+    assert place.python("program.py", PYTHONPATH=ENGINES).status == 0
+    rows = [row.split()[0] for row in place.covcore("report").stdout.splitlines() if row.startswith("compiled/")]
+    lines = [line for row in rows for line in report_of(place, row)["executed_lines"]]
+    assert max(lines) > len(PAGE.splitlines())
 
 
 def test_one_that_is_named_like_python(place: Place) -> None:
@@ -321,6 +347,27 @@ def test_others_whose_globals_are_called_so(place: Place) -> None:
     place.write("other.py", text)
     measured(place, "import other\n")
     assert place.lines()["other.py"] == {1, 2, 3, 4, 5}
+
+
+def test_code_of_another_file_in_the_namespace_of_a_template(place: Place) -> None:
+    pages(place)
+    place.write("helper.py", "def helper(x):\n    if x:\n        return 1\n    return 2\n")
+    program = """
+import os
+namespace = pages.get_template("page.html").root_render_func.__globals__
+exec(compile(open("helper.py").read(), os.path.abspath("helper.py"), "exec"), namespace)
+print(namespace["helper"](1))
+"""
+    measured(place, RENDER + program)
+    assert place.lines()["helper.py"] == {1, 2, 3}
+
+
+def test_functions_of_mako_that_are_decorated(place: Place) -> None:
+    """They are known before they run.  (What runs while Mako defines a template does not count: nothing tells its lines yet.)"""
+    place.write("it.txt", DECORATED)
+    program = 'from mako.template import Template\nprint(Template(filename="it.txt").render(a=1, x=2))\n'
+    measured(place, program)
+    assert {4, 5, 9} <= set(report_of(place, "it.txt")["missing_lines"])
 
 
 def test_measured_from_the_middle_and_twice(place: Place) -> None:
