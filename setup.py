@@ -42,6 +42,7 @@ FACES = {
         "quiet",
         "registry",
         "running",
+        "standing",
         "tallying",
         "tasks",
         "tracer",

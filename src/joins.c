@@ -23,18 +23,42 @@ joins_tell(const shape *s, const uint8_t *known, const site *it, uint8_t missing
     return n != 0;
 }
 
-bool
-joins_part(const shape *s, uint8_t *known, const site *it, uint8_t arm)
+int64_t
+joins_silent(const shape *s, const uint8_t *known, const site *it, uint8_t arm)
 {
     uint32_t n;
     const arm_proof *first = join_of(s, it, arm, &n);
 
     for (uint32_t i = 0; i < n; i++) {
-        uint8_t *other = &known[first[i].site];
-        if (*other & TOLD_BY_JOIN && !(*other & (LEFT_TAKEN << first[i].arm))) {
-            *other &= (uint8_t)~TOLD_BY_JOIN;
-            return true;
+        const uint8_t other = known[first[i].site];
+        if (other & TOLD_BY_JOIN && !(other & (LEFT_TAKEN << first[i].arm))) {
+            return first[i].site;
         }
     }
-    return false;
+    return -1;
+}
+
+bool
+joins_need(const shape *s, const uint8_t *known, uint32_t index)
+{
+    const site *it = &s->sites[index];
+    return (known[index] & LEFT_TAKEN && joins_silent(s, known, it, LEFT_TAKEN) >= 0)
+           || (known[index] & RIGHT_TAKEN && joins_silent(s, known, it, RIGHT_TAKEN) >= 0);
+}
+
+bool
+joins_are_open(const shape *s, const uint8_t *known, uint32_t offset)
+{
+    uint32_t n;
+    const arm_proof *first = shape_proofs(s, offset, &n);
+    bool open = n != 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        const bool taken = known[first[i].site] & (LEFT_TAKEN << first[i].arm);
+        if (known[first[i].site] & TOLD_BY_JOIN && !taken) {
+            return true;
+        }
+        open = open && !taken;
+    }
+    return open;
 }

@@ -21,14 +21,22 @@ enum {
     RIGHT_TAKEN = 2,
     BOTH_TAKEN = 3,
     TOLD_BY_JOIN = 4, /* it is silenced, and its missing arm will be told by its join */
-    WAITING = 8,      /* nothing but an event will tell of its missing arm */
+    WAITING = 8, /* nothing but an event will tell of its missing arm */
 };
 
 /* Whether the missing arm of a site will be told by its join from now on.  All sites of the join must have had their events from when they
  * were last not running. */
 bool joins_tell(const shape *s, const uint8_t *known, const site *it, uint8_t missing);
 
-/* An arm was taken.  Whether a site that was silenced until their join would tell must be heard again. */
-bool joins_part(const shape *s, uint8_t *known, const site *it, uint8_t arm);
+/* The number of the site that is silenced until the join that an arm leads to will tell, or -1.  If the arm was taken, the site is to lose
+ * TOLD_BY_JOIN and to be heard again; or all sites of the join stay heard until that is done, and when one of them leads there, the join
+ * does not tell. */
+int64_t joins_silent(const shape *s, const uint8_t *known, const site *it, uint8_t arm);
+
+/* Whether a site must be heard for the sake of one that is silenced, though an arm that leads to their join was taken. */
+bool joins_need(const shape *s, const uint8_t *known, uint32_t index);
+
+/* Whether an instruction is a join that has yet to tell, or that none of its arms is known to have led to. */
+bool joins_are_open(const shape *s, const uint8_t *known, uint32_t offset);
 
 #endif

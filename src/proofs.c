@@ -87,26 +87,20 @@ find_own(shape *s, const uint8_t *marks)
     }
 }
 
-static bool
-is_test(const site *it)
-{
-    return it->kind == SITE_IF_FALSE || it->kind == SITE_IF_TRUE;
-}
-
 /* The arms of tests to whose instruction nothing leads but arms of tests.  Between any other site and what comes after it there may be
  * code that runs: an iterator or an object goes. */
 static void
 find_joined(shape *s, uint8_t *marks)
 {
     for (uint32_t i = 0; i < s->n_sites; i++) {
-        if (!is_test(&s->sites[i])) {
+        if (!site_is_test(&s->sites[i])) {
             marks[s->sites[i].left / 2] |= OTHERWISE;
             marks[s->sites[i].right / 2] |= OTHERWISE;
         }
     }
     for (uint32_t i = 0; i < s->n_sites; i++) {
         const uint32_t units[] = {s->sites[i].left / 2, s->sites[i].right / 2};
-        for (uint32_t arm = 0; arm < 2 && is_test(&s->sites[i]); arm++) {
+        for (uint32_t arm = 0; arm < 2 && site_is_test(&s->sites[i]); arm++) {
             if (!(s->sites[i].provable & PROVED_ALONE << arm) && !(marks[units[arm]] & OTHERWISE)) {
                 add_proof(s, units[arm], i, arm, PROVED_JOINED);
             }

@@ -60,6 +60,7 @@ typedef struct {
     uint32_t n_hot;                /* contexts to come that will have none to spare */
     uint32_t hot_for;              /* how many those were at first; 0: in the last context it had enough to spare */
     uint8_t *arms_taken;           /* of each site, 1 << arm for those taken in the context of `serial`; only before 3.14 */
+    bool is_led_to_join;           /* an event has told who runs a join next; only before 3.13 */
     bool has_shape;
     bool is_awaiting;              /* decided on when it starts next: `file` is NULL until then */
     shape shape;

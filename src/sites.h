@@ -51,6 +51,13 @@ typedef struct {
     uint8_t provable;                /* arms that have a proof: PROVED_* << arm (not encoded) */
 } site;
 
+/* Whether a site tests the truth of an object. */
+static inline bool
+site_is_test(const site *it)
+{
+    return it->kind == SITE_IF_FALSE || it->kind == SITE_IF_TRUE;
+}
+
 /* An instruction at which a line begins: LINE can fire there, since it is reached from another line (or
  * from nowhere known), so that executing it is executing that line.  A jump target reached only from its
  * own line begins nothing, unless a JUMP_BACKWARD leads there (a loop within one line: the JUMP event).

@@ -15,19 +15,18 @@
  * Before 3.14 an event BRANCH tells of both arms, and can only be silenced for both: it is once both were taken, and goes on
  * for as long as one was not.
  *
- * Every location is silenced (DISABLE) by its first event, so the steady state costs nothing, but for one thing: CPython
- * skips the LINE callback where a jump lands within its own line, so it can't be silenced there and costs 7 ns a pass, and up to a
- * third of the speed under 3.15's JIT.  Code with such places gives LINE up once all its lines are hit; and if that does
- * not come about in PATIENCE starts and jumps back, it changes over to INSTRUCTION events, which are silenced one by one and
- * leave nothing behind.  (Not from the start: another tool that asks for INSTRUCTION events later makes CPython drop ours,
- * gh-157900.)
+ * Every location is silenced (DISABLE) by its first event, so the steady state costs nothing, but for one thing: CPython skips the LINE
+ * callback where a jump lands within its own line, so it can't be silenced there and costs 7 ns a pass, and up to a third of the speed
+ * under 3.15's JIT.  Code with such places gives LINE up once all its lines are hit; and if that does not come about in PATIENCE starts and
+ * jumps back, it changes over to INSTRUCTION events, which are silenced one by one and leave nothing behind.  (Not from the start: another
+ * tool that asks for INSTRUCTION events later makes CPython drop ours, gh-157900.)
  *
- * A switch of context arms again what the last context touched, and nothing else.  So whatever silences a location
- * must have touched its code object first.
+ * A switch of context arms again what the last context touched, and nothing else.  So whatever silences a location must have touched its
+ * code object first.
  *
- * Identity of an arc: LEFT by its destination alone, since its source shifts when LINE or INSTRUCTION is on the code
- * and goes stale under the JIT, while no two sites share a LEFT destination.  RIGHT by source and destination, see
- * shape_right_slot.  (tracer-cases 1 and 2: 2,716 shared RIGHT destinations in 19,562 code objects.)
+ * Identity of an arc: LEFT by its destination alone, since its source shifts when LINE or INSTRUCTION is on the code and goes stale under
+ * the JIT, while no two sites share a LEFT destination.  RIGHT by source and destination, see shape_right_slot.  (tracer-cases 1 and 2:
+ * 2,716 shared RIGHT destinations in 19,562 code objects.)
  *
  * A callback never raises: what goes wrong is kept, recording stops, and `error` tells.
  */
@@ -38,6 +37,7 @@
 
 #include "compat.h"
 #include "joins.h"
+#include "standing.h"
 
 /* An arc of the set.  Ends are chosen such that arcs which come one after the other have first ends that are equal and
  * last ends that are close together, as the set likes it (arcs.h):
@@ -452,11 +452,22 @@ hit_arm(Tracer *self, code_state *state, uint32_t index, uint8_t arm)
         hit(self, state, (it->right - it->source) / 2 & UNITS_MASK, pack(it->source / 2));
     }
     state->arms_taken[index] = (uint8_t)((state->arms_taken[index] | arm) & ~WAITING);
-    if (joins_part(&state->shape, state->arms_taken, it, arm)) {
-        const uint32_t armed = state->armed;
-        if (tracer_arm(self, state, armed & ~self->monitoring.events.branch_left) < 0 || tracer_arm(self, state, armed) < 0) {
-            tracer_fail(self);
-        }
+}
+
+/* Before 3.14: an arm was heard.  If it leads to the join that is to tell of a silenced test, that one is heard again; but not while it
+ * has begun somewhere, and would end unheard of: until then whoever is heard to lead to the join is not who it is to tell of. */
+static void
+part(Tracer *self, code_state *state, const site *it, uint8_t arm)
+{
+    const int64_t silent = joins_silent(&state->shape, state->arms_taken, it, arm);
+    state->is_led_to_join = silent >= 0 && standing_in_test(state->code, &state->shape);
+    if (silent < 0 || state->is_led_to_join) {
+        return;
+    }
+    state->arms_taken[silent] &= (uint8_t)~TOLD_BY_JOIN;
+    const uint32_t armed = state->armed;
+    if (tracer_arm(self, state, armed & ~self->monitoring.events.branch_left) < 0 || tracer_arm(self, state, armed) < 0) {
+        tracer_fail(self);
     }
 }
 
@@ -494,9 +505,9 @@ is_proved_elsewhere(Tracer *self, code_state *state, uint32_t index)
     if (it->provable & PROVED_ALONE * missing) {
         return true;
     }
-    // Without a GIL another thread may take an arm between a jump and where it leads; and what a test's __bool__ runs may take another
-    // arm to the same place after the test began without an event.
-    const bool told = HAS_GIL && TESTS_ARE_OF_BOOLS && joins_tell(&state->shape, state->arms_taken, it, missing);
+    // Between a jump and where it leads another thread may take an arm without a GIL, and another tool where there is LINE.
+    const bool told = HAS_GIL && !(state->armed & self->monitoring.events.line) && joins_tell(&state->shape, state->arms_taken, it, missing)
+                      && !standing_in_test(state->code, &state->shape);
     *known |= told ? TOLD_BY_JOIN : WAITING;
     return told;
 }
@@ -524,9 +535,11 @@ on_branch(CALLBACK_ARGS)  /* (code, source, destination): before 3.14, of both a
         return Py_NewRef(Py_None);
     }
     hit_arm(self, state, (uint32_t)index, arm);
+    part(self, state, &state->shape.sites[index], arm);
     PyObject *result = silence(self, state);
-    const bool may_end = (*known & BOTH_TAKEN) == BOTH_TAKEN || self->failed
-                         || is_proved_elsewhere(self, state, (uint32_t)index);
+    const bool may_end =
+        !joins_need(&state->shape, state->arms_taken, (uint32_t)index)
+        && ((*known & BOTH_TAKEN) == BOTH_TAKEN || self->failed || is_proved_elsewhere(self, state, (uint32_t)index));
     if (!may_end && state->spare == 0 && (state->arm_patience == 0 || *known & WAITING)) {
         quiet_remember(args[0], number_of(args[1]), number_of(args[2]));
     }
@@ -593,19 +606,22 @@ on_jump(CALLBACK_ARGS)  /* (code, source, destination) */
     return lose_patience(self, state);
 }
 
-/* Before 3.14: an instruction ran that only arms lead to.  Of several it was the one that is not heard. */
-static void
+/* Before 3.14: an instruction ran that only arms lead to.  Of several it was the one that is not heard.  Whether it may be silenced. */
+static bool
 hit_proved(Tracer *self, code_state *state, uint32_t offset)
 {
     uint32_t n;
+    const bool is_told = state->is_led_to_join;
+    state->is_led_to_join = false;
     const arm_proof *first = shape_proofs(&state->shape, offset, &n);
     for (const arm_proof *it = first; it < first + n; it++) {
         const bool alone = state->shape.sites[it->site].provable & PROVED_ALONE << it->arm;
-        if (alone || state->arms_taken[it->site] & TOLD_BY_JOIN) {
+        if (alone || (state->arms_taken[it->site] & TOLD_BY_JOIN && !is_told)) {
             hit_arm(self, state, it->site, (uint8_t)(LEFT_TAKEN << it->arm));
             quiet_forget();  // the site may be silenced
         }
     }
+    return TESTS_ARE_OF_BOOLS || !joins_are_open(&state->shape, state->arms_taken, offset);
 }
 
 static PyObject *
@@ -619,10 +635,10 @@ on_instruction(CALLBACK_ARGS)  /* (code, offset) */
     }
     const uint32_t offset = number_of(args[1]);
     hit_start(self, state, offset);
-    if (!HAS_EVENT_PER_ARM && state->arms_taken != NULL && !self->lines_only) {
-        hit_proved(self, state, offset);
-    }
-    return silence(self, state);
+    const bool has_arms = !HAS_EVENT_PER_ARM && state->arms_taken != NULL && !self->lines_only;
+    const bool may_end = !has_arms || hit_proved(self, state, offset);
+    PyObject *result = silence(self, state);
+    return may_end ? result : Py_NewRef(Py_None);
 }
 
 static PyObject *

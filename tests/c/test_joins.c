@@ -54,22 +54,49 @@ test_what_has_no_join_is_not_told(void)
 }
 
 static void
-test_they_part_when_another_is_taken(void)
+test_the_silent_one_of_those_that_lead_to_a_join(void)
 {
     uint8_t known[3] = {LEFT_TAKEN | TOLD_BY_JOIN, BOTH_TAKEN, BOTH_TAKEN};
 
-    CHECK(!joins_part(&S, known, &sites[1], RIGHT_TAKEN) && !joins_part(&S, known, &sites[2], LEFT_TAKEN));
-    CHECK(known[0] == (LEFT_TAKEN | TOLD_BY_JOIN));
-    CHECK(joins_part(&S, known, &sites[2], RIGHT_TAKEN) && known[0] == LEFT_TAKEN);
-    CHECK(!joins_part(&S, known, &sites[2], RIGHT_TAKEN));
+    CHECK(joins_silent(&S, known, &sites[1], RIGHT_TAKEN) == -1 && joins_silent(&S, known, &sites[2], LEFT_TAKEN) == -1);
+    CHECK(joins_silent(&S, known, &sites[2], RIGHT_TAKEN) == 0);
+    known[0] = LEFT_TAKEN;
+    CHECK(joins_silent(&S, known, &sites[2], RIGHT_TAKEN) == -1);
 }
 
 static void
-test_nothing_parts_when_it_was_told(void)
+test_none_is_silent_when_it_was_told(void)
 {
-    uint8_t known[3] = {BOTH_TAKEN | TOLD_BY_JOIN, 0, LEFT_TAKEN};
+    const uint8_t known[3] = {BOTH_TAKEN | TOLD_BY_JOIN, 0, LEFT_TAKEN};
 
-    CHECK(!joins_part(&S, known, &sites[0], RIGHT_TAKEN) && known[0] == (BOTH_TAKEN | TOLD_BY_JOIN));
+    CHECK(joins_silent(&S, known, &sites[2], RIGHT_TAKEN) == -1 && joins_silent(&S, known, &sites[0], RIGHT_TAKEN) == -1);
+}
+
+static void
+test_who_led_there_is_needed_while_one_is_silent(void)
+{
+    uint8_t known[3] = {LEFT_TAKEN | TOLD_BY_JOIN, BOTH_TAKEN, BOTH_TAKEN};
+
+    CHECK(joins_need(&S, known, 2) && !joins_need(&S, known, 1) && !joins_need(&S, known, 0));
+    known[2] = LEFT_TAKEN;
+    CHECK(!joins_need(&S, known, 2));
+    known[2] = RIGHT_TAKEN;
+    known[0] |= RIGHT_TAKEN;
+    CHECK(!joins_need(&S, known, 2));
+}
+
+static void
+test_a_join_is_open_until_it_is_known_who_led_there(void)
+{
+    uint8_t known[3] = {LEFT_TAKEN, 0, LEFT_TAKEN};
+
+    CHECK(joins_are_open(&S, known, JOIN) && joins_are_open(&S, known, OWN) && !joins_are_open(&S, known, JOIN + 2));
+    known[2] |= RIGHT_TAKEN;
+    CHECK(!joins_are_open(&S, known, JOIN));
+    known[0] |= TOLD_BY_JOIN;
+    CHECK(joins_are_open(&S, known, JOIN));
+    known[0] |= RIGHT_TAKEN;
+    CHECK(!joins_are_open(&S, known, JOIN));
 }
 
 static const test TESTS[] = {
@@ -77,8 +104,10 @@ static const test TESTS[] = {
     TEST(test_one_of_those_that_share_it_is_told),
     TEST(test_none_once_another_was_taken),
     TEST(test_what_has_no_join_is_not_told),
-    TEST(test_they_part_when_another_is_taken),
-    TEST(test_nothing_parts_when_it_was_told),
+    TEST(test_the_silent_one_of_those_that_lead_to_a_join),
+    TEST(test_none_is_silent_when_it_was_told),
+    TEST(test_who_led_there_is_needed_while_one_is_silent),
+    TEST(test_a_join_is_open_until_it_is_known_who_led_there),
 };
 
 int
