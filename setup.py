@@ -47,7 +47,7 @@ FACES = {
         "tasks",
         "tracer",
     ],
-    "_reader": ["reader", "reader_shapes"],
+    "_reader": ["reader", "reader_arcs", "reader_shapes"],
     "_launch": ["launch", PLATFORM],
 }
 # What every interpreter runs at its start. From 3.18 on `import` lines in .pth files are ignored, and .start files (PEP 829)

@@ -81,6 +81,24 @@ def check_pages(file: bytes, roots: list[int]) -> None:
         OverflowError: a root that can be none.
     """
 
+def arc_pages(
+    rows: list[tuple[int, int, list[bytes]]], page_bytes: int, usable: int, n_pages: int
+) -> tuple[bytes, bytes, bytes]:
+    """The table of arcs in a data file of coverage.py, and its index.
+
+    Args:
+        rows: ids of a file and of a context, ascending, and the arcs that it has run there, in any order: pairs of 32-bit numbers.
+        page_bytes, usable: of each page.
+        n_pages: that the file has.
+
+    Returns:
+        The pages of both roots, which the file has, and the pages that go to its end.
+
+    Raises:
+        ValueError: rows do not ascend, arcs are no pairs, or SQLite has no such pages.
+        MemoryError: there is none, or the file would be larger than 1 GiB.
+    """
+
 UNLOCK: int
 SHARE: int
 EXCLUDE: int

@@ -6,6 +6,7 @@
 #include "compat.h"
 #include "hits.h"
 #include "pages.h"
+#include "reader_arcs.h"
 #include "reader_shapes.h"
 #include "recording.h"
 #include "sites.h"
@@ -528,6 +529,8 @@ PyDoc_STRVAR(decode_shape_doc, "decode_shape(shape, /)\n--\n\n"
 PyDoc_STRVAR(check_pages_doc, "check_pages(file, roots, /)\n--\n\n"
                               "Check that an SQLite file is no more than it seems.");
 
+PyDoc_STRVAR(arc_pages_doc, "arc_pages(rows, page_bytes, usable, n_pages, /)\n--\n\n"
+                            "The pages of the table of arcs in coverage.py's data file.");
 PyDoc_STRVAR(is_process_doc, "is_process(pid, start, /)\n--\n\n"
                              "Whether a process runs that began then.");
 PyDoc_STRVAR(boot_id_doc, "boot_id()\n--\n\n"
@@ -545,6 +548,7 @@ static PyMethodDef reader_methods[] = {
     {"shape_columns", reader_shape_columns, METH_O, shape_columns_doc},
     {"decode_shape", reader_decode_shape, METH_O, decode_shape_doc},
     {"check_pages", reader_check_pages, METH_VARARGS, check_pages_doc},
+    {"arc_pages", reader_arc_pages, METH_VARARGS, arc_pages_doc},
     {"is_process", reader_is_process, METH_VARARGS, is_process_doc},
     {"boot_id", reader_boot_id, METH_NOARGS, boot_id_doc},
     {"lock", reader_lock, METH_VARARGS, lock_doc},
@@ -565,8 +569,7 @@ reader_exec(PyObject *module)
 static PyModuleDef_Slot reader_slots[] = {
     {Py_mod_exec, reader_exec},
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-    NEEDS_NO_GIL
-    {0, NULL},
+    NEEDS_NO_GIL{0, NULL},
 };
 
 static struct PyModuleDef reader_module = {

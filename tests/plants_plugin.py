@@ -8,8 +8,9 @@ ENGINES, EXCHANGE, SETTINGS = (
     "coveragepy/test_exchange.py",
     "coveragepy/test_settings.py",
 )
-COLLECTOR, STORING, ARCS, FRAMES, IMPORTING = (
-    f"plugin/covcore_coverage/{name}.py" for name in ("collector", "storing", "arcs", "frames", "importing")
+WAITING = "coveragepy/test_journal.py"
+COLLECTOR, STORING, JOURNAL, ARCS, FRAMES, IMPORTING = (
+    f"plugin/covcore_coverage/{name}.py" for name in ("collector", "storing", "journal", "arcs", "frames", "importing")
 )
 
 PLUGIN: dict[str, tuple[str, str, str, str, str]] = {
@@ -17,8 +18,8 @@ PLUGIN: dict[str, tuple[str, str, str, str, str]] = {
     "hits-of-the-context-before": (
         "what ran in a context is taken once the next has begun",
         COLLECTOR,
-        "            self._hold()\n            if not self._may_wait():\n",
-        "            if not self._may_wait():\n",
+        "            self._hold()\n            if not self._may_wait() and",
+        "            if not self._may_wait() and",
         CORE,
     ),
     "held-for-good": (
@@ -59,7 +60,7 @@ PLUGIN: dict[str, tuple[str, str, str, str, str]] = {
     "forks-amid-storing": (
         "a fork does not wait for who stores",
         COLLECTOR,
-        "os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)\n",
+        "\nregister_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)\n",
         "",
         HOLDING,
     ),
@@ -102,8 +103,8 @@ PLUGIN: dict[str, tuple[str, str, str, str, str]] = {
     "stored-under-another": (
         "arcs of all contexts are stored under the first",
         STORING,
-        'context_ids[context or ""], f"[',
-        'min(context_ids.values()), f"[',
+        'context_id = context_ids[context or ""]',
+        "context_id = min(context_ids.values())",
         CORE,
     ),
     "not-in-the-hash": (
@@ -133,6 +134,41 @@ PLUGIN: dict[str, tuple[str, str, str, str, str]] = {
         "covdata.add_arcs if arcs else covdata.add_lines",
         "covdata.add_arcs if contexts else covdata.add_lines",
         CORE,
+    ),
+    "journal-of-the-living": (
+        "contexts are taken from the journal of a process that runs",
+        JOURNAL,
+        " or (boot == boot_id() and is_process(pid, start))",
+        "",
+        WAITING,
+    ),
+    "like-another": (
+        "data files that wait for their contexts are alike",
+        JOURNAL,
+        "            database.execute_void(MARK, (str(owner),))\n",
+        "            pass\n",
+        WAITING,
+    ),
+    "journal-stays": (
+        "a journal stays when all is stored",
+        COLLECTOR,
+        "            journal.remove()\n",
+        "            del journal\n",
+        WAITING,
+    ),
+    "arcs-twice": (
+        "arcs of two code objects that are the same are two rows",
+        "src/reader_arcs.c",
+        "i > 0 && compare_arcs(&f->arcs[i - 1], &f->arcs[i]) == 0",
+        "i > f->n_arcs",
+        "coveragepy/test_arctable.py",
+    ),
+    "first-of-the-next": (
+        "the last rowid of a leaf is said to be the next one's first",
+        "src/btree.c",
+        "put_varint(content, tree->rowid)",
+        "put_varint(content, tree->rowid + 1)",
+        "coveragepy/test_arctable.py",
     ),
     # ---- what hits stand for
     "reached-or-not": (

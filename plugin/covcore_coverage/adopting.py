@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from coverage.sqldata import CoverageData
 
+from covcore_coverage import journal
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -53,10 +55,20 @@ class AdoptingData(CoverageData):
 
         map_path: from the names of its files to ours
         """
+        if journal.recover(other_data.data_filename()):
+            other_data.close(force=True)
         other_data.read()
         names_stay = all(_mapped(name, map_path) == name for name in other_data.measured_files())
         if self._is_settled() or not names_stay or not self._adopt(other_data.data_filename()):
             super().update(other_data, map_path)
+
+    def erase(self, parallel: bool = False) -> None:
+        """Remove the file, and its journal.
+
+        parallel: also those that have its name and a suffix
+        """
+        super().erase(parallel)
+        journal.erase(self.data_filename(), parallel=parallel)
 
     def _is_settled(self) -> bool:
         """Whether it has data or a file, or is of a kind that cannot become a copy: in memory, say, or with meta data of its own."""

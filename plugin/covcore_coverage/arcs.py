@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import ast
 import re
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from functools import cached_property
 from hashlib import sha256
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from coverage.parser import multiline_map_from_text
@@ -44,11 +46,13 @@ class Part(NamedTuple):
 
     arcs: ascending
     encoded: each as one number, with commas between them
+    packed: the numbers of all, in 32 bits each
     digest: what tells them from others, by so few bytes that each context's are hashed in no time
     """
 
     arcs: tuple[Arc, ...]
     encoded: str
+    packed: bytes
     digest: bytes
 
     @classmethod
@@ -57,7 +61,8 @@ class Part(NamedTuple):
         ordered = tuple(sorted(arcs))
         encoded = ",".join([str((line << SHIFT) + to + (1 << SHIFT - 1)) for line, to in ordered])
         text = f"{encoded},{path}".encode(errors="surrogateescape")
-        return cls(ordered, encoded, sha256(text, usedforsecurity=False).digest()[:8])
+        packed = array("i", chain.from_iterable(ordered)).tobytes()
+        return cls(ordered, encoded, packed, sha256(text, usedforsecurity=False).digest()[:8])
 
 
 class Shape:

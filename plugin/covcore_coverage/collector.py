@@ -1,7 +1,8 @@
 """coverage.py's Collector, with what contexts have run stored many at a time.
 
 At each switch of context coverage.py's own stores what was measured.  This one keeps what contexts that are over have measured as the
-tracer gave it, and stores it together: soon, as a process may be killed, and before anybody can ask for the data.
+tracer gave it, and stores it together: before anybody can ask for the data, and soon, as a process may be killed; or a journal, which
+takes less, has it soon, and it is stored at the end.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from coverage.collector import Collector
 from covcore.platform import register_at_fork
 from covcore_coverage import storing
 from covcore_coverage.arcs import Shapes
+from covcore_coverage.journal import Journal
 from covcore_coverage.tracer import CovcoreTracer
 
 if TYPE_CHECKING:
@@ -25,12 +27,14 @@ if TYPE_CHECKING:
 
     from coverage.core import Core
 
-    from covcore_coverage.arcs import Hit
+    from covcore_coverage.arcs import Hit, Part
 
     type Told = dict[str, set[Any]]  # path -> its lines or arcs
+    type Stored = tuple[str | None, dict[str, list[Part]]]  # a context, and what the files have run in it
     type Held = tuple[str | None, list[Hit], Told]  # a context, what the C tracer heard in it, and what plugins told
 
 LONGEST = 0.25  # seconds that a context is held
+MOST_KEPT = 10_000_000  # parts of contexts that are in the journal, 8 bytes each
 MOST = 1000  # contexts that are held: where the clock is the program's own, it may stand still
 
 # Held by whoever switches or stores.  No process is forked meanwhile: it would have coverage.py's locks and its connection as they are
@@ -42,12 +46,16 @@ register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_chi
 class CovcoreCollector(Collector):
     """See the module.  Its tracers, one for each start, are CovcoreTracers."""
 
+    _journal: Journal | None = None
+
     def reset(self) -> None:
         """Forget all, as coverage.py has it when it begins and when it erases."""
         super().reset()
         self._shapes = Shapes()
         self._left: list[Hit] = []  # by tracers that have stopped, in the present context
         self._held: list[Held] = []
+        self._kept: list[Stored] = []  # what the journal holds
+        self._forget_journal()
         self._since = 0.0  # when the first of them was
         self._is_switching = False
         self._process = os.getpid()
@@ -56,7 +64,7 @@ class CovcoreCollector(Collector):
         """Begin a context.  Returns the one before."""
         with lock:
             self._hold()
-            if not self._may_wait():
+            if not self._may_wait() and not self._keep():
                 self._store()
             self._is_switching = True
             try:
@@ -104,6 +112,8 @@ class CovcoreCollector(Collector):
         if os.getpid() != self._process:  # after a fork: what is held is the parent's
             self._process = os.getpid()
             self._held.clear()
+            self._kept.clear()
+            self._journal = None
         hits, told = self._hits(), self._told()
         if hits or told:
             if not self._held:
@@ -125,16 +135,33 @@ class CovcoreCollector(Collector):
         is_recent = 0 <= monotonic() - self._since < LONGEST
         return is_recent and len(self._held) < MOST and self._process == self.pid
 
-    def _store(self) -> bool:
-        """Store what is held.  Returns whether there was any."""
-        if not self._held or os.getpid() != self._process:
+    def _keep(self) -> bool:
+        """Have the journal hold what is held: then it can wait for the end.  Returns whether it does."""
+        if not self.branch or self._process != self.pid or any(told for _, _, told in self._held):
             return False
         held = self._held.copy()
+        contexts = self._parts(held)
+        try:
+            if self._journal is None:
+                self._journal = Journal(self.covdata)
+            if self._journal.n_parts > MOST_KEPT:
+                return False
+            self._journal.keep(contexts)
+        except OSError:
+            return False
+        self._kept += contexts
+        del self._held[: len(held)]
+        return True
+
+    def _store(self) -> bool:
+        """Store what is held.  Returns whether there was any."""
+        if not (self._held or self._kept) or os.getpid() != self._process:
+            return False
+        held, kept = self._held.copy(), self._kept.copy()
         context = self.covdata.set_context(None)
         try:
             if self.branch:
-                parts = [(context, self._named(self._shapes.parts(hits))) for context, hits, _ in held if hits]
-                storing.add_arcs(self.covdata, parts)
+                storing.add_arcs(self.covdata, [*kept, *self._parts(held)])
             else:
                 lines = [(context, self._named(self._shapes.lines(hits))) for context, hits, _ in held if hits]
                 storing.add_sets(self.covdata, lines, arcs=False)
@@ -146,7 +173,19 @@ class CovcoreCollector(Collector):
         finally:
             self.covdata.set_context(context)
             del self._held[: len(held)]
+            del self._kept[: len(kept)]
+        self._forget_journal()
         return True
+
+    def _parts(self, held: list[Held]) -> list[Stored]:
+        """The arcs that were hit in contexts."""
+        return [(context, self._named(self._shapes.parts(hits))) for context, hits, _ in held if hits]
+
+    def _forget_journal(self) -> None:
+        """Have no journal: what it held is stored, or is not to be."""
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            journal.remove()
 
     def _named[T](self, by_path: Mapping[str, T]) -> dict[str, T]:
         """The same by the names that the data file has for the paths."""

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from coverage import sqldata
 
+from covcore_coverage import arctable
 from covcore_coverage.arcs import SHIFT
+from covcore_coverage.journal import UNMARK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from coverage import CoverageData
 
     from covcore_coverage.arcs import Arc, Part
+    from covcore_coverage.arctable import Row
 
     type InContext[T] = Sequence[tuple[str | None, Mapping[str, T]]]  # context, then by path
 
@@ -47,17 +50,28 @@ def add_arcs(covdata: CoverageData, contexts: InContext[Sequence[Part]]) -> None
         for context, files in contexts:
             hasher.update(context)
             hasher.update(b"".join(sorted([part.digest for parts in files.values() for part in parts])))
-        with database.execute("SELECT path, id FROM file") as rows:
-            file_ids = dict(rows)
-        with database.execute("SELECT context, id FROM context") as rows:
-            context_ids = dict(rows)
-        arcs = [
-            (file_ids[path], context_ids[context or ""], f"[{','.join([part.encoded for part in parts])}]")
-            for context, files in contexts
-            for path, parts in files.items()
-        ]
-        arcs.sort()  # as the table's index is, in which SQLite then finds its way faster
-        database.executemany_void(INSERT, arcs)
+        database.execute_void(UNMARK)  # all that was in the journal is among them
+        rows = _rows(database, contexts)
+        layout = arctable.layout_of(database) if getattr(covdata, "_our_suffix", False) else None
+    # Where others may write to the file, or have it open, SQLite knows how they get along.
+    if layout is None or database.con is not None or not arctable.fill(covdata.data_filename(), layout, rows):
+        with _opened(covdata) as database:
+            arcs = [(file, context, f"[{','.join([it.encoded for it in parts])}]") for file, context, parts in rows]
+            database.executemany_void(INSERT, arcs)
+
+
+def _rows(database: Any, contexts: InContext[Sequence[Part]]) -> list[Row]:
+    """What is to be stored, by the ids of files and contexts, and in their order: it is that of the table's index."""
+    with database.execute("SELECT path, id FROM file") as found:
+        file_ids = dict(found)
+    with database.execute("SELECT context, id FROM context") as found:
+        context_ids = dict(found)
+    by_ids: dict[tuple[int, int], list[Part]] = {}  # a context may have come more than once
+    for context, files in contexts:
+        context_id = context_ids[context or ""]
+        for path, parts in files.items():
+            by_ids.setdefault((file_ids[path], context_id), []).extend(parts)
+    return [(*ids, parts) for ids, parts in sorted(by_ids.items())]
 
 
 def add_sets(covdata: CoverageData, contexts: InContext[Set[Arc]] | InContext[Set[int]], *, arcs: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from contextlib import closing
 
 import pytest
@@ -24,7 +25,7 @@ def switch(first, last):
 BODIES = {"even": {4, 6}, "odd": {4, 5}}
 
 
-def check_contexts(place: Place, numbers: range, data: str = ".coverage") -> None:
+def check_contexts(place: Place, numbers: Collection[int], data: str = ".coverage") -> None:
     """Each context has the lines of its own call and the data file no other of them."""
     found = {
         int(context.removeprefix("test ")): set(files["program.py"]) & {4, 5, 6}
