@@ -48,6 +48,8 @@ test-py: $(PY:%=.venv/%/.built) $(PY:%=.venv/coveragepy-%/.ready) ## the Python 
 	    $(call python,$$version) -m pytest $(PYTEST_ARGS) || ended=1; \
 	done; exit $$ended
 
+PLANTED = 3.14 3.13 3.13t # where defects are planted: tests/plants_everywhere.py says which where
+
 # What concerns the tracer; the rest of the tests is the same without a GIL, or needs what has no wheels there.
 ft_tests = tests/free_threading tests/test_tracer.py tests/test_sites.py tests/test_before_3_14.py tests/test_run.py tests/everywhere/test_threads.py tests/everywhere/test_tasks.py
 
@@ -75,7 +77,7 @@ explore: $(PY:%=.venv/%/.built) ## tests of generated examples, each of the ROUN
 	    COVCORE_EXPLORE=1 nice $(call python,$$version) -m pytest -q $(PYTEST_ARGS) -k "generated or hypothesis" $(ARGS) $(generating); \
 	done; done
 
-plants: .venv/3.14/.built ## plant defects in copies of the tree and see the oracle and the tests find them; ARGS="NAME .." some; writes docs/oracles.md
+plants: $(PLANTED:%=.venv/%/.built) ## plant defects in copies of the tree and see the oracle and the tests find them; ARGS="NAME .." some; writes docs/oracles.md
 	cd tests && nice $(call python,3.14) -m plants $(ARGS)
 
 oracle-packages: $(PY:%=.venv/%/.built) ## covcore against coverage.py on suites of real packages and of the standard library: docs/parity.md

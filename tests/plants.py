@@ -11,19 +11,20 @@ import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from plants_everywhere import EVERYWHERE
 from plants_plugin import PLUGIN
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED = ["covcore", "plugin", "src", "tests", "Makefile", "setup.py", "pyproject.toml", "README.md", "LICENSE"]
 PAGE = ROOT / "docs" / "oracles.md"
 BEGIN, END = "<!-- what `make plants` saw -->\n", "<!-- end -->\n"
+USUAL = "3.14"
 TIMEOUT = 600  # seconds: a defect may have a test wait for ever
 
 # What looks at a copy.  Other words are tests, as pytest has them.
@@ -40,19 +41,20 @@ class Change(NamedTuple):
 
 
 class Defect(NamedTuple):
-    """Changes, and who is to see each of them."""
+    """Changes, who is to see each of them, and on which Python: that of an environment of the tree."""
 
     about: str
     changes: tuple[Change, ...]
     watchers: tuple[str, ...]
+    version: str = USUAL
 
 
 def of_oracle(about: str, *change: str) -> Defect:
     return Defect(about, (Change(*change),), (ORACLE,))
 
 
-def of_tracer(about: str, *change: str, file: str = "src/tracer.c", by: str = TRACER) -> Defect:
-    return Defect(about, (Change(file, *change),), (by,))
+def of_tracer(about: str, *change: str, file: str = "src/tracer.c", by: str = TRACER, on: str = USUAL) -> Defect:
+    return Defect(about, (Change(file, *change),), (by,), on)
 
 
 DEFECTS = {
@@ -113,7 +115,7 @@ DEFECTS = {
         (
             Change(
                 "src/module.c",
-                "    self->serial++;\n    self->switching = true;",
+                "    tracer_begin_serial(self);\n    self->switching = true;",
                 "    self->serial = 1000 + (uint32_t)recording_place(&self->recording);\n    self->switching = true;",
             ),
             Change(
@@ -191,7 +193,7 @@ DEFECTS = {
     ),
     "serial-stays": of_tracer(
         "a switch begins no new serial",
-        "    self->serial++;\n    self->switching = true;",
+        "    tracer_begin_serial(self);\n    self->switching = true;",
         "    self->switching = true;",
         file="src/module.c",
     ),
@@ -302,6 +304,10 @@ DEFECTS = {
 DEFECTS |= {
     name: of_tracer(about, right, wrong, file=file, by=by) for name, (about, file, right, wrong, by) in PLUGIN.items()
 }
+DEFECTS |= {
+    name: of_tracer(about, right, wrong, file=file, by=by, on=on)
+    for name, (about, file, right, wrong, by, on) in EVERYWHERE.items()
+}
 
 
 def copy_tree(folder: Path) -> None:
@@ -325,34 +331,35 @@ def spoil(folder: Path, name: str) -> None:
         (folder / file).write_text(text.replace(right, wrong))
 
 
-def build(folder: Path, name: str) -> Path:
+def build(folder: Path, name: str, version: str) -> Path:
     """Build a copy, and make an environment where it is what `import covcore` finds, whatever the variables are.
 
     Args:
         name: of the defect; where that is in Python, the extensions are those of the tree.
+        version: of Python.
 
     Returns:
         Its interpreter.
     """
+    home = ROOT / ".venv" / version
     if not name or any(change.file.startswith("src/") for change in DEFECTS[name].changes):
         subprocess.run(
-            [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"],
+            [home / "bin" / "python", "setup.py", "--quiet", "build_ext", "--inplace"],
             cwd=folder,
             check=True,
             capture_output=True,
             env=os.environ | {"CFLAGS": "-O0"},
         )
     environment = folder / ".venv"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    ours = Path(sysconfig.get_path("purelib"))
-    theirs = environment.joinpath(*ours.parts[-3:])  # lib/pythonX.Y/site-packages
+    subprocess.run([home / "bin" / "python", "-m", "venv", "--without-pip", environment], check=True)
+    ours, theirs = (each / "lib" / f"python{version}" / "site-packages" for each in (home, environment))
     (theirs / "_covcore_tree.pth").write_text(
         f"{folder}\n{folder / 'plugin'}\n{ours}\n"
     )  # ours: its .pth files are not read
-    for start in [ROOT / "plugin" / "covcore_start.pth", ours / "a1_coverage.pth"]:
+    for start in [ROOT / "plugin" / "covcore_start.pth", *ours.glob("a1_coverage.pth")]:
         shutil.copy(start, theirs)
     for others in ["plugins", "tools", "engines"]:
-        (environment / others).symlink_to(Path(sys.prefix, others))
+        (environment / others).symlink_to(home / others)
     python = environment / "bin" / "python"
     found = subprocess.check_output(
         [python, "-c", "from covcore import _tracer; print(_tracer.__file__)"], text=True, cwd=environment
@@ -395,11 +402,13 @@ def look(folder: Path, python: Path, watcher: str) -> str:
     return (said or failed or lines[-1:] or ["it failed"])[0]
 
 
-def plant(name: str, watchers: tuple[str, ...]) -> dict[str, str]:
+def plant(name: str, version: str, watchers: tuple[str, ...]) -> dict[str, str]:
     """Copy the tree, spoil the copy, build it and have it looked at.
 
     Args:
         name: of the defect; "" for none.
+        version: of Python.
+        watchers: who looks.
 
     Returns:
         What each watcher said, or "".
@@ -409,7 +418,7 @@ def plant(name: str, watchers: tuple[str, ...]) -> dict[str, str]:
         copy_tree(folder)
         if name:
             spoil(folder, name)
-        python = build(folder, name)
+        python = build(folder, name, version)
         return {watcher: look(folder, python, watcher) for watcher in watchers}
 
 
@@ -417,8 +426,9 @@ def rows(name: str, said: Mapping[str, str]) -> str:
     """The rows of a defect in the table."""
     files = ", ".join(sorted({Path(change.file).name for change in DEFECTS[name].changes}))
     cells = {watcher: (text or "**nothing**").replace("|", "\\|").replace("<", "\\<") for watcher, text in said.items()}
+    on = "" if DEFECTS[name].version == USUAL else f", {DEFECTS[name].version}"
     return "".join(
-        f"| `{name}`: {DEFECTS[name].about} ({files}) | {watcher} | {text} |\n" for watcher, text in cells.items()
+        f"| `{name}`: {DEFECTS[name].about} ({files}) | {watcher}{on} | {text} |\n" for watcher, text in cells.items()
     )
 
 
@@ -435,15 +445,19 @@ def write(seen: Mapping[str, Mapping[str, str]]) -> None:
 def main() -> int:
     """0 if the tree passes and each defect is seen by all who are to see it."""
     names = sys.argv[1:] or list(DEFECTS)
-    watchers = tuple(dict.fromkeys(watcher for name in names for watcher in DEFECTS[name].watchers))
+    watchers: dict[str, dict[str, None]] = {}  # by version
+    for name in names:
+        watchers.setdefault(DEFECTS[name].version, {}).update(dict.fromkeys(DEFECTS[name].watchers))
+    looks = [("", version, tuple(those)) for version, those in watchers.items()]
+    looks += [(name, DEFECTS[name].version, DEFECTS[name].watchers) for name in names]
     wrong = 0
-    for name in ["", *names]:
+    for name, version, those in looks:
         started = time.monotonic()
-        said = plant(name, DEFECTS[name].watchers if name else watchers)
+        said = plant(name, version, those)
         wrong += sum(bool(text) != bool(name) for text in said.values())
         for watcher, text in said.items():
             print(
-                f"{name or '(no defect)'}: {watcher}: {text or 'nothing'} ({time.monotonic() - started:.0f} s)",
+                f"{name or '(no defect)'}: {watcher}, {version}: {text or 'nothing'} ({time.monotonic() - started:.0f} s)",
                 flush=True,
             )
         if name:

@@ -9,9 +9,11 @@ ENGINES, EXCHANGE, SETTINGS = (
     "coveragepy/test_settings.py",
 )
 WAITING = "coveragepy/test_journal.py"
-COLLECTOR, STORING, JOURNAL, ARCS, FRAMES, IMPORTING = (
-    f"plugin/covcore_coverage/{name}.py" for name in ("collector", "storing", "journal", "arcs", "frames", "importing")
+COLLECTOR, STORING, JOURNAL, ARCS, FRAMES, IMPORTING, ADOPTING = (
+    f"plugin/covcore_coverage/{name}.py"
+    for name in ("collector", "storing", "journal", "arcs", "frames", "importing", "adopting")
 )
+COMBINING = "coveragepy/test_adopting.py"
 
 PLUGIN: dict[str, tuple[str, str, str, str, str]] = {
     # ---- when contexts are stored
@@ -341,5 +343,62 @@ PLUGIN: dict[str, tuple[str, str, str, str, str]] = {
         "number = self._union.add_context(*context_of(context))",
         'number = self._union.add_context("", "", "")',
         EXCHANGE,
+    ),
+    # ---- taking one's own data file for the combined one
+    "anybodys-file": (
+        "a data file of another process is copied",
+        ADOPTING,
+        "            if _written.get(path) != State.of(path):\n",
+        "            if _written.get(path, State.of(path)) != State.of(path):\n",
+        COMBINING,
+    ),
+    "changed-in-place": (
+        "a data file is copied though others have written to it",
+        ADOPTING,
+        "file.read(COUNTER.stop)[COUNTER])",
+        'b"")',
+        COMBINING,
+    ),
+    "another-in-its-place": (
+        "a data file is copied though it is another one",
+        ADOPTING,
+        "cls(status.st_ino, ",
+        "cls(0, ",
+        COMBINING,
+    ),
+    "names-of-there": (
+        "names that are to be mapped stay",
+        ADOPTING,
+        "_mapped(name, map_path) == name for name",
+        "name for name",
+        COMBINING,
+    ),
+    "meta-of-there": (
+        "the combined file has meta data of the one that was copied",
+        ADOPTING,
+        "            database.execute_void(OWN_META)\n",
+        "            database.execute_void(OWN_META.replace('hash', ''))\n",
+        COMBINING,
+    ),
+    "copies-left": (
+        "a copy that could not be made whole stays",
+        ADOPTING,
+        "                os.unlink(copy)\n",
+        "                pass\n",
+        COMBINING,
+    ),
+    "arcs-unknown": (
+        "nobody looks what kind of data was taken over",
+        ADOPTING,
+        "        self.close(force=True)\n        self.read()\n",
+        "        self.close(force=True)\n",
+        COMBINING,
+    ),
+    "never-copied": (
+        "no data file is known as one's own",
+        ADOPTING,
+        "            _written[self.data_filename()] = State.of(self.data_filename())\n",
+        "            State.of(self.data_filename())\n",
+        COMBINING,
     ),
 }

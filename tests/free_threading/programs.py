@@ -161,6 +161,9 @@ def part(k):
     list(steps(k % 7))
     if k % 2: one_way(k)
 for k in range(9 * ROUNDS // 2):
+    if k % 5 == 4:  # what a start goes on with is heard of like anything
+        stop()
+        start()
     switch(str(k))
     together(lambda number: part(k))
 switch("last")
