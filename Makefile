@@ -23,7 +23,7 @@ c_files = $(wildcard src/*.c src/*.h)
 
 .SECONDARY: # keep what was made on the way
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-c test-py test-ft sanitize-ft faults explore plants oracle oracle-packages coveragepy coveragepy-suites matrix build sanitize check-platforms check-windows fuzz lint format bench clean distclean
+.PHONY: help demo test before-test-py test-c test-py test-ft sanitize-ft faults explore plants oracle oracle-packages coveragepy coveragepy-suites matrix build sanitize check-platforms check-windows fuzz lint format bench clean distclean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,12 @@ demo: .venv/demo/.installed ## measure the example project and report what its t
 	cd examples && $(call venv,demo)/bin/covcore run -m pytest -q
 	cd examples && $(call venv,demo)/bin/covcore report -m
 
-test: lint test-c check-platforms test-py ## everything that CI runs: lint, the C tests, other compilers and systems, the Python tests
+test: ## everything that CI runs: lint, the C tests, other compilers and systems, the Python tests
+	@$(MAKE) --no-print-directory -j 2 --output-sync before-test-py
+	@$(MAKE) --no-print-directory test-py
+
+# Much of it keeps one processor busy. What `.built` is made by would meet in one folder, so test-py has it made for one Python after the other.
+before-test-py: lint test-c check-platforms $(PY:%=.venv/%/.extensions) $(PY:%=.venv/coveragepy-%/.ready)
 
 # ---- the tests
 
