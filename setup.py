@@ -37,6 +37,7 @@ FACES = {
         "ids",
         "keeping",
         "lock",
+        "long_code",
         "module",
         "monitoring",
         "quiet",

@@ -14,6 +14,14 @@ enum { HAS_EVENT_PER_ARM = PY_VERSION_HEX >= 0x030E0000 };
  * may be any object, whose __bool__ runs. */
 enum { TESTS_ARE_OF_BOOLS = PY_VERSION_HEX >= 0x030D0000 };
 
+/* Whether LINE events cost the more the longer their code object is (gh-127953, mended in 3.13.3): what runs, not what this was built on,
+ * tells. */
+static inline bool
+lines_cost_by_length(void)
+{
+    return !HAS_EVENT_PER_ARM && Py_Version < 0x030D0300;
+}
+
 /* Whether a traceback shows lines of what `python -c` runs. */
 enum { TRACEBACKS_SHOW_COMMANDS = PY_VERSION_HEX >= 0x030D0000 };
 

@@ -174,7 +174,7 @@ discover(Tracer *self, PyCodeObject *code, PyObject *globals)
     Py_DECREF(name);
     state->is_awaiting = false;
     state->file = file;
-    if (file != NULL && tracer_arm(self, state, self->full_mask) < 0) {
+    if (file != NULL && tracer_arm(self, state, long_code_events(self, state)) < 0) {
         return -1;
     }
     if (self->meet != Py_None && meet(self, code) < 0) {

@@ -64,6 +64,7 @@ Tracer_stop(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     Tracer *self = (Tracer *)op;
     children_unwatch(self);
+    long_code_unwatch(self);
     if (self->started) {
         self->started = false;
         forget_active(op);
@@ -353,6 +354,7 @@ Tracer_dealloc(PyObject *op)
     lock_take();
     forget_active(op);
     children_unwatch(self);
+    long_code_unwatch(self);
     (void)Tracer_clear(op);
     monitoring_clear(&self->monitoring);
     for (int i = 0; i < N_MARKS; i++) {

@@ -56,11 +56,13 @@ typedef struct {
     uint32_t arm_patience;         /* the same: events of sites of which one arm was taken again; only before 3.14 */
     uint32_t next_arc;             /* the id after that of the arc hit last: a guess, to be checked */
     uint32_t next_site;            /* likewise, the site after the one hit last; only before 3.14 */
+    uint32_t next_start;           /* likewise, the line_start after the one reached last */
     uint32_t armed;                /* events the measuring tool has on it */
     uint32_t n_hot;                /* contexts to come that will have none to spare */
     uint32_t hot_for;              /* how many those were at first; 0: in the last context it had enough to spare */
     uint8_t *arms_taken;           /* of each site, 1 << arm for those taken in the context of `serial`; only before 3.14 */
     bool is_led_to_join;           /* an event has told who runs a join next; only before 3.13 */
+    uint8_t line_cost;             /* what its LINE events cost: a line_cost (far.h) */
     bool has_shape;
     bool is_awaiting;              /* decided on when it starts next: `file` is NULL until then */
     shape shape;

@@ -79,10 +79,15 @@ shape_line_slot(const shape *s, int32_t line)
 }
 
 int64_t
-shape_start_slot(const shape *s, uint32_t offset)
+shape_start_slot(const shape *s, uint32_t offset, uint32_t *next)
 {
-    uint32_t low = 0, high = s->n_starts;
+    uint32_t low = *next, high = *next;
 
+    if (low > s->n_starts || (low > 0 && s->starts[low - 1].offset >= offset)
+        || (low < s->n_starts && s->starts[low].offset < offset)) {
+        low = 0;
+        high = s->n_starts;
+    }
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
         if (s->starts[middle].offset < offset) {
@@ -92,7 +97,9 @@ shape_start_slot(const shape *s, uint32_t offset)
             high = middle;
         }
     }
-    return low < s->n_starts && s->starts[low].offset == offset ? (int64_t)s->starts[low].slot : -1;
+    const bool is_start = low < s->n_starts && s->starts[low].offset == offset;
+    *next = low + is_start;
+    return is_start ? (int64_t)s->starts[low].slot : -1;
 }
 
 const arm_proof *

@@ -137,8 +137,9 @@ void shape_free(shape *s);
 /* The slot of a line, or -1. */
 int64_t shape_line_slot(const shape *s, int32_t line);
 
-/* The slot of the line that begins at this byte offset, or -1. */
-int64_t shape_start_slot(const shape *s, uint32_t offset);
+/* The slot of the line that begins at this byte offset, or -1.  *next: a guess, where the first start from this offset on is among all; made
+ * that of the first one behind it, which is the guess for what runs next. */
+int64_t shape_start_slot(const shape *s, uint32_t offset, uint32_t *next);
 
 /* The proofs that executing this instruction is: the first of n. */
 const arm_proof *shape_proofs(const shape *s, uint32_t offset, uint32_t *n);

@@ -8,7 +8,7 @@
  *      BRANCH_LEFT, BRANCH_RIGHT  an arm of a site was taken
  *      PY_START, PY_RESUME        how busy the code is; and with them LINE fires for code that starts on its def line
  *                                 (gh-155992); armed again only where either matters
- *      INSTRUCTION                in place of LINE, where LINE would cost on
+ *      INSTRUCTION                in place of LINE, where LINE would cost on, or costs too much (long_code.c)
  *
  * With one id only, D and M are one tool: PY_START and PY_RESUME are then never silenced on measured code.
  *
@@ -136,10 +136,10 @@ events_with_proofs(Tracer *self)
 /* The events that a code object is armed with once its shape is known: JUMP and PY_START only where LINE misses something
  * without them, or we want to know how busy the code is. */
 static uint32_t
-events_on(Tracer *self, const code_state *state)
+events_on(Tracer *self, code_state *state)
 {
     const event_masks *events = &self->monitoring.events;
-    uint32_t mask = self->full_mask;
+    uint32_t mask = long_code_events(self, state);
 
     if (!state->has_shape || !(mask & events->line)) {
         return mask;
@@ -207,7 +207,7 @@ enter(Tracer *self, code_state *state)
         state->n_hot--;
     }
     else if (self->has_spare && self->switching && state->has_shape) {
-        state->spare = (uint32_t)Py_SIZE(state->code) / 2 + 1;
+        state->spare = long_code_spare(self, state, (uint32_t)Py_SIZE(state->code) / 2 + 1);
     }
 }
 
@@ -583,8 +583,8 @@ hit_start(Tracer *self, code_state *state, uint32_t offset)
     if (!state->has_shape && prepare(self, state) < 0) {
         return;
     }
-    int64_t slot = shape_start_slot(&state->shape, offset);
-    if (slot >= 0) {
+    int64_t slot = shape_start_slot(&state->shape, offset, &state->next_start);
+    if (slot >= 0 && !heard_line(&state->heard, (uint32_t)state->shape.lines[slot])) {
         hit(self, state, FROM_LINE, (uint32_t)state->shape.lines[slot]);
     }
 }

@@ -3,6 +3,7 @@
  *   module.c     the Python face: the type Tracer, start, stop, switch of context
  *   discovery.c  which code is measured
  *   tracer.c     events: arming, callbacks, hits
+ *   long_code.c  code whose LINE events are dear
  *   ids.c        the tool ids, and what others do to them
  *   keeping.c    what goes into the recording, and when a process begins one of its own
  *   tallying.c   the same without a recording: hits are kept in memory until they are taken
@@ -18,6 +19,7 @@
 #include <stdbool.h>
 
 #include "arcs.h"
+#include "far.h"
 #include "lock.h"
 #include "monitoring.h"
 #include "quiet.h"
@@ -161,6 +163,18 @@ tracer_begin_serial(Tracer *self)
 
 /* Keeps the exception that is set (or the recording's errno) as the reason why recording stopped. */
 void tracer_fail(Tracer *self);
+
+/* ---- long_code.c ---- */
+
+/* The events for code of which nothing is known but its length: by INSTRUCTION where LINE events are dear, else all by LINE. */
+uint32_t long_code_events(Tracer *self, code_state *state);
+
+/* How many events code has to spare in a context, where it has `usual` if its lines are near: by LINE none, since each would be dear; by
+ * INSTRUCTION twice as many, so that it may run once as a whole. */
+uint32_t long_code_spare(const Tracer *self, const code_state *state, uint32_t usual);
+
+/* The tracer stops: newcomers are none of its business any more. */
+void long_code_unwatch(Tracer *self);
 
 /* ---- keeping.c ---- */
 

@@ -50,7 +50,11 @@ check_sound(const shape *s)
     for (uint32_t i = 0; i < s->n_starts; i++) {
         CHECK(i == 0 || s->starts[i - 1].offset < s->starts[i].offset);
         CHECK(s->starts[i].slot < s->n_lines);
-        CHECK(shape_start_slot(s, s->starts[i].offset) == (int64_t)s->starts[i].slot);
+        const uint32_t guesses[] = {0, i, i + 1, i / 2, s->n_starts, UINT32_MAX};
+        for (size_t guess = 0; guess < sizeof(guesses) / sizeof(guesses[0]); guess++) {
+            uint32_t next = guesses[guess];
+            CHECK(shape_start_slot(s, s->starts[i].offset, &next) == (int64_t)s->starts[i].slot && next == i + 1);
+        }
     }
     check_sites(s);
     check_blocks(s);
