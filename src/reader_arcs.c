@@ -1,4 +1,4 @@
-/* reader_arcs: the table of arcs in coverage.py's data file, made of what contexts have run: see covcore_coverage/pages.py. */
+/* reader_arcs: the table of arcs in coverage.py's data file, made of what contexts have run: see covcore_coverage/arctable.py. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
