@@ -79,10 +79,14 @@ long_code_unwatch(Tracer *self)
     }
 }
 
+/* Code that may wait keeps LINE: on 3.12 what it goes on with after an `await` or a `yield from` begins the line again for INSTRUCTION,
+ * in whatever context it goes on. */
 static uint8_t
 look_at(const PyCodeObject *code)
 {
-    if (!lines_cost_by_length()) {
+    const int may_wait = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR;
+
+    if (!lines_cost_by_length() || code->co_flags & may_wait) {
         return LINES_NEAR;
     }
     const PyObject *table = code->co_linetable;

@@ -129,7 +129,28 @@ def assert_exact(path: Path, *all_options: tuple[str, ...]) -> None:
 MODULE = f"{assignments(N // 2)}switch('A')\n{assignments(N // 4)}if x < 0:\n{'    x = 1\n' * 9}switch('B')\n{assignments(N // 4)}"
 CALLS = "switch('A')\nrun(1)\nswitch('B')\nrun(2)\nswitch('C')\nrun(0)\nswitch('A')\nrun(0)\n"
 MIDDLE = f"def stop_here(): switch('B')\n{loops(N).replace('t += 1', 'stop_here()', 1)}switch('A')\nrun(2)\n"
-PROGRAMS = {"module": MODULE, "function": loops(N) + CALLS, "middle": MIDDLE}
+# What waits goes on in another context, in the middle of a line.
+LOOPS = loops(N).replace("    t = 0\n", "    t = 0\n    {}\n    t = 2\n").replace("    return t\n", "    {}\n    return t\n")
+WAITS = """
+class Step:
+    def __await__(self): yield
+def drive(waiting):
+    for context in 'BCD':
+        try: waiting.send(None)
+        except StopIteration: break
+        switch(context)
+switch('A')
+drive(run(2))
+"""
+COROUTINE = f"async {LOOPS.format('await Step()', 'await Step()')}{WAITS}"
+GENERATOR = LOOPS.format("yield from Step().__await__()", "yield from Step().__await__()") + WAITS
+PROGRAMS = {
+    "module": MODULE,
+    "function": loops(N) + CALLS,
+    "middle": MIDDLE,
+    "coroutine": COROUTINE,
+    "generator": GENERATOR,
+}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
