@@ -130,7 +130,11 @@ MODULE = f"{assignments(N // 2)}switch('A')\n{assignments(N // 4)}if x < 0:\n{' 
 CALLS = "switch('A')\nrun(1)\nswitch('B')\nrun(2)\nswitch('C')\nrun(0)\nswitch('A')\nrun(0)\n"
 MIDDLE = f"def stop_here(): switch('B')\n{loops(N).replace('t += 1', 'stop_here()', 1)}switch('A')\nrun(2)\n"
 # What waits goes on in another context, in the middle of a line.
-LOOPS = loops(N).replace("    t = 0\n", "    t = 0\n    {}\n    t = 2\n").replace("    return t\n", "    {}\n    return t\n")
+LOOPS = (
+    loops(N)
+    .replace("    t = 0\n", "    t = 0\n    {}\n    t = 2\n")
+    .replace("    return t\n", "    {}\n    return t\n")
+)
 WAITS = """
 class Step:
     def __await__(self): yield
