@@ -23,7 +23,6 @@ ROOT = HERE.parents[1]
 RESULTS = HERE / "results.json"
 DOCUMENT = ROOT / "docs/reliability.md"
 BEGIN, END = "<!-- rows: written by make faults -->\n", "<!-- end of rows -->\n"
-VERSIONS = ["3.14", "3.15"]
 
 type Result = dict[str, Any]  # of one test: n, outcomes, figures, seeds, date
 type Results = dict[str, dict[str, Result]]  # {version: {file::name: result}}
@@ -62,37 +61,43 @@ def outcome(row: Row, results: dict[str, Result]) -> str:
     return words + (f", {n_skipped} not run" if n_skipped else "")
 
 
+def versions(results: Results) -> list[str]:
+    """Those of Python that the tests were run on."""
+    return sorted(results.keys() - {"notes"})
+
+
 def figures(row: Row, results: Results) -> str:
     """What was counted, on each version."""
     texts = {
         version: "; ".join(
             text for test in row.tests for text in results.get(version, {}).get(test, {}).get("figures", [])
         )
-        for version in VERSIONS
+        for version in versions(results)
     }
     if row.number in (notes := results.get("notes", {})):
         return notes[row.number]["text"]
     if len(set(texts.values())) == 1:
-        return texts[VERSIONS[0]]
+        return next(iter(texts.values()))
     return "<br>".join(f"{version}: {text}" for version, text in texts.items() if text)
 
 
 def table(results: Results) -> str:
-    seeds = {version: {result["seeds"] for result in results.get(version, {}).values()} for version in VERSIONS}
-    dates = sorted({result["date"] for version in VERSIONS for result in results.get(version, {}).values()})
+    run = versions(results)
+    seeds = {version: {result["seeds"] for result in results[version].values()} for version in run}
+    dates = sorted({result["date"] for version in run for result in results[version].values()})
     said = "; ".join(
-        f"{version}: SEEDS={' and '.join(map(str, sorted(seeds[version])))}" for version in VERSIONS if seeds[version]
+        f"{version}: SEEDS={' and '.join(map(str, sorted(seeds[version])))}" for version in run if seeds[version]
     )
     lines = [
         f"Run {' to '.join(dict.fromkeys([dates[0], dates[-1]]))}. {said}." if dates else "Not run yet.",
         "",
-        "| row | fault | what happens | tests | figures | " + " | ".join(VERSIONS) + " |",
-        "|---|---|---|---|---|" + "---|" * len(VERSIONS),
+        "| row | fault | what happens | tests | figures | " + " | ".join(run) + " |",
+        "|---|---|---|---|---|" + "---|" * len(run),
     ]
     for row in ROWS:
         names = "<br>".join(f"`{test.partition('::')[2]}`" for test in row.tests)
         cells = [row.number, row.fault, row.outcome, names, figures(row, results)]
-        cells += [outcome(row, results.get(version, {})) for version in VERSIONS]
+        cells += [outcome(row, results[version]) for version in run]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
