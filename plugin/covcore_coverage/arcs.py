@@ -18,7 +18,7 @@ from contextlib import suppress
 from functools import cached_property
 from hashlib import sha256
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from coverage.parser import multiline_map_from_text
 from coverage.python import get_python_source
@@ -41,28 +41,25 @@ DECISION = re.compile(r"\s*(?:if|elif|while|for|async\s+for|case)\b")
 MAY_RAISE = re.compile(r":.*\braise\b|\bfinally\b")  # the body of a decision on its line, or in a finally
 
 
-class Part(NamedTuple):
+class Part:
     """The arcs that were hit of a code object.
 
     arcs: ascending
-    encoded: each as one number, with commas between them
     packed: the numbers of all, in 32 bits each
     digest: what tells them from others, by so few bytes that each context's are hashed in no time
     """
 
-    arcs: tuple[Arc, ...]
-    encoded: str
-    packed: bytes
-    digest: bytes
-
-    @classmethod
-    def of(cls, path: str, arcs: Iterable[Arc]) -> Part:
+    def __init__(self, path: str, arcs: Iterable[Arc]) -> None:
         """Of these, in any order, of a file."""
-        ordered = tuple(sorted(arcs))
-        encoded = ",".join([str((line << SHIFT) + to + (1 << SHIFT - 1)) for line, to in ordered])
-        text = f"{encoded},{path}".encode(errors="surrogateescape")
-        packed = array("i", chain.from_iterable(ordered)).tobytes()
-        return cls(ordered, encoded, packed, sha256(text, usedforsecurity=False).digest()[:8])
+        self.arcs = tuple(sorted(arcs))
+        self.packed = array("i", chain.from_iterable(self.arcs)).tobytes()
+        told = self.packed + path.encode(errors="surrogateescape")
+        self.digest = sha256(told, usedforsecurity=False).digest()[:8]
+
+    @cached_property
+    def encoded(self) -> str:
+        """Each arc as one number, with commas between them: what SQLite is given."""
+        return ",".join([str((line << SHIFT) + to + (1 << SHIFT - 1)) for line, to in self.arcs])
 
 
 class Shape:
@@ -218,7 +215,7 @@ class Shapes:
             part = self._parts.get(hit)
             if part is None:
                 description, bits = hit
-                part = self._parts[hit] = Part.of(description[0], self._get(description).arcs(bits))
+                part = self._parts[hit] = Part(description[0], self._get(description).arcs(bits))
             if part.arcs:
                 found[hit[0][0]].append(part)
         return found

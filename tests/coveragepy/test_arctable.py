@@ -58,7 +58,7 @@ def test_sqlite_finds_what_was_put_in(tmp_path: Path, page_bytes: int, files: in
     path = tmp_path / "data"
     layout = make(path, page_bytes)
     rows = some_rows(page_bytes + most, files, contexts, most)
-    parts = [(file, context, [Part.of("", arcs) for arcs in sets]) for file, context, sets in rows]
+    parts = [(file, context, [Part("", arcs) for arcs in sets]) for file, context, sets in rows]
     assert arctable.fill(str(path), layout, parts)
     expected = {(file, context, *arc) for file, context, sets in rows for arcs in sets for arc in arcs}
     check_pages(path.read_bytes(), [1, layout.table_root, layout.index_root])
