@@ -53,8 +53,6 @@ test-py: $(PY:%=.venv/%/.built) $(PY:%=.venv/coveragepy-%/.ready) ## the Python 
 	    $(call python,$$version) -m pytest $(PYTEST_ARGS) || ended=1; \
 	done; exit $$ended
 
-PLANTED = 3.14 3.13 3.13t # where defects are planted: tests/plants_everywhere.py says which where
-
 # What concerns the tracer; the rest of the tests is the same without a GIL, or needs what has no wheels there.
 ft_tests = tests/free_threading tests/test_tracer.py tests/test_sites.py tests/test_before_3_14.py tests/test_run.py tests/everywhere/test_threads.py tests/everywhere/test_tasks.py
 
@@ -81,6 +79,8 @@ explore: $(PY:%=.venv/%/.built) ## tests of generated examples, each of the ROUN
 	@set -e; for round in $$(seq $(ROUNDS)); do for version in $(PY); do \
 	    COVCORE_EXPLORE=1 nice $(call python,$$version) -m pytest -q $(PYTEST_ARGS) -k "generated or hypothesis" $(ARGS) $(generating); \
 	done; done
+
+PLANTED = 3.14 3.13 3.13t # where defects are planted: tests/plants_everywhere.py says which where
 
 plants: $(PLANTED:%=.venv/%/.built) ## plant defects in copies of the tree and see the oracle and the tests find them; ARGS="NAME .." some; writes docs/oracles.md
 	cd tests && nice $(call python,3.14) -m plants $(ARGS)

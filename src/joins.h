@@ -21,7 +21,7 @@ enum {
     RIGHT_TAKEN = 2,
     BOTH_TAKEN = 3,
     TOLD_BY_JOIN = 4, /* it is silenced, and its missing arm will be told by its join */
-    WAITING = 8, /* nothing but an event will tell of its missing arm */
+    WAITING = 8,      /* nothing but an event will tell of its missing arm */
 };
 
 /* Whether the missing arm of a site will be told by its join from now on.  All sites of the join must have had their events from when they

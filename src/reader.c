@@ -569,7 +569,8 @@ reader_exec(PyObject *module)
 static PyModuleDef_Slot reader_slots[] = {
     {Py_mod_exec, reader_exec},
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
-    NEEDS_NO_GIL{0, NULL},
+    NEEDS_NO_GIL
+    {0, NULL},
 };
 
 static struct PyModuleDef reader_module = {

@@ -11,8 +11,9 @@
 
 #include "sites.h"
 
-/* Whether a frame of the code object may be in the middle of a test.  False from 3.13 on.  The one that runs in this thread is not: it has an event.  True also
- * where that is not to be known: in a process with greenlets, which are on no thread's stack while another one runs, and on deep stacks. */
+/* Whether a frame of the code object may be in the middle of a test.  False from 3.13 on.  The one that runs in this thread is not: it has an
+ * event.  True also where that is not to be known: in a process with greenlets, which are on no thread's stack while another one runs, and
+ * on deep stacks. */
 bool standing_in_test(PyCodeObject *code, const shape *s);
 
 #endif

@@ -638,7 +638,7 @@ on_instruction(CALLBACK_ARGS)  /* (code, offset) */
     const bool has_arms = !HAS_EVENT_PER_ARM && state->arms_taken != NULL && !self->lines_only;
     const bool may_end = !has_arms || hit_proved(self, state, offset);
     PyObject *result = silence(self, state);
-    return may_end ? result : Py_NewRef(Py_None);
+    return may_end ? result : Py_NewRef(Py_None);  // as on_branch: both are immortal
 }
 
 static PyObject *

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from types import CodeType
 
 import pytest
 from tracing import Observation, observe
+from twin import nested
 
 from covcore import _tracer
 
@@ -51,13 +52,6 @@ def loops(n: int) -> str:
 SHAPES: list[Callable[[int], str]] = [assignments, literal, dense, definitions, loops]
 
 
-def codes_of(code: CodeType) -> Iterator[CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from codes_of(constant)
-
-
 def entries_read(code: CodeType) -> int:
     """How many entries of the location table CPython reads where each line has its LINE event once."""
     read = unit = 0
@@ -92,7 +86,7 @@ def test_what_cpython_reads_grows_no_faster_than_the_code(shape: Callable[[int],
             exec(module, namespace)
             if "run" in namespace:
                 namespace["run"](1)
-            for code in codes_of(module):
+            for code in nested(module):
                 events = armed_on(code)
                 read, n_units = entries_read(code), len(code.co_code) // 2
                 if COSTS_BY_LENGTH and events & monitoring.events.LINE:

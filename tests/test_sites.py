@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import pytest
 from instructions import branches, instructions
 from programs import PROGRAMS
+from twin import nested
 
 from covcore import _reader
 
@@ -230,15 +231,6 @@ f([]); f([0, 2]); f([1, 2])
 # ---- the corpus ----
 
 
-def nested(code: CodeType) -> list[CodeType]:
-    """A code object and all that it holds, in an order that another compilation of the same text repeats."""
-    found = [code]
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            found += nested(constant)
-    return found
-
-
 def library(share: int) -> Iterator[CodeType]:
     """Every code object of every share-th file of the standard library."""
     paths = sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py"))
@@ -351,7 +343,7 @@ def run(
 ) -> Ran:
     """Compile a program, run it, and tell its events.  `watch` gets number, offset and frame of each INSTRUCTION."""
     top = compile(text, "<program>", "exec")
-    codes = nested(top)
+    codes = list(nested(top))
     numbers = {id(code): number for number, code in enumerate(codes)}
     events: list[tuple[Any, ...]] = []
 

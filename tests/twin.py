@@ -100,7 +100,7 @@ def shape(code: CodeType) -> Shape:
 
 
 def nested(code: CodeType) -> Iterator[CodeType]:
-    """A code object and all that it holds."""
+    """A code object and all that it holds, in an order that another compilation of the same text repeats."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, CodeType):

@@ -69,9 +69,7 @@ def versions(results: Results) -> list[str]:
 def figures(row: Row, results: Results) -> str:
     """What was counted, on each version."""
     texts = {
-        version: "; ".join(
-            text for test in row.tests for text in results.get(version, {}).get(test, {}).get("figures", [])
-        )
+        version: "; ".join(text for test in row.tests for text in results[version].get(test, {}).get("figures", []))
         for version in versions(results)
     }
     if row.number in (notes := results.get("notes", {})):

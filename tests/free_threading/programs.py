@@ -40,6 +40,18 @@ def work(number):
     arms(60 + number % 2)
     list(steps(8))
     one_way(300)
+def amid_switches(run):
+    over = threading.Event()
+    def switches():
+        n = 0
+        while not over.is_set():
+            n += 1
+            switch(f"context {n % 40}")
+    switcher = threading.Thread(target=switches)
+    switcher.start()
+    run()
+    over.set()
+    switcher.join()
 """
 
 # One code object after the other that all threads start at the same time.
@@ -58,19 +70,9 @@ for round in range(ROUNDS):
 
 # One thread switches while the others run.
 SWITCHING = """
-over = threading.Event()
-def switches():
-    n = 0
-    while not over.is_set():
-        n += 1
-        switch(f"context {n % 40}")
 def rounds(number):
     for _ in range(ROUNDS): work(number)
-switcher = threading.Thread(target=switches)
-switcher.start()
-together(rounds)
-over.set()
-switcher.join()
+amid_switches(lambda: together(rounds))
 switch("last")
 work(0); work(1)
 """
@@ -172,22 +174,12 @@ switch("last")
 # An event loop in each thread, of which each step has a context of its own, while another thread switches.
 LOOPS = """
 import asyncio
-over = threading.Event()
-def switches():
-    n = 0
-    while not over.is_set():
-        n += 1
-        switch(f"context {n % 40}")
 async def step(number):
     await asyncio.sleep(0)
     work(number)
 async def main(number):
     for n in range(2): await asyncio.gather(*(step(number + n + i) for i in range(2)))
-switcher = threading.Thread(target=switches)
-switcher.start()
-together(lambda number: asyncio.run(main(number)))
-over.set()
-switcher.join()
+amid_switches(lambda: together(lambda number: asyncio.run(main(number))))
 """
 
 PROGRAMS = {
