@@ -32,6 +32,7 @@ PLATFORMS = {"platform_posix", "platform_windows"}
 # Which sources speak to Python, by extension. The others are plain C, for both of the first two.
 FACES = {
     "_tracer": [
+        "arming",
         "children",
         "discovery",
         "ids",
@@ -48,7 +49,7 @@ FACES = {
         "tasks",
         "tracer",
     ],
-    "_reader": ["reader", "reader_arcs", "reader_shapes"],
+    "_reader": ["reader", "reader_arcs", "reader_hits", "reader_shapes"],
     "_launch": ["launch", PLATFORM],
 }
 # What every interpreter runs at its start. From 3.18 on `import` lines in .pth files are ignored, and .start files (PEP 829)

@@ -5,9 +5,9 @@
 
 #include "locations.h"
 
-/* Entries of the table that may be read for each code unit: 2 to 4 ns an entry, and about half the code units are instructions, of which an
- * event costs 25 ns. */
-enum { ENTRIES_PER_UNIT = 5 };
+/* Entries of the table that may be read for each code unit.  An event reads them for the line that it leaves, too: 4 to 5 ns an entry; and
+ * about half the code units are instructions, of which an event costs 20 ns. */
+enum { ENTRIES_PER_UNIT = 2 };
 
 /* Code of fewer units costs a few microseconds at most. */
 enum { SHORT = 128 };

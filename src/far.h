@@ -16,9 +16,10 @@ typedef enum {
     LINES_NEAR = 1, /* no line is far */
     LINES_FAR = 2,  /* some are, but hearing each line once costs less than hearing each instruction */
     LINES_DEAR = 3, /* it costs more */
+    LINES_KEPT = 4, /* some are, but INSTRUCTION would not tell the same (long_code.c) */
 } line_cost;
 
-/* What the lines of a code object cost, in time linear in its table, which may be any bytes.  n_units: its code units (two bytes). */
+/* What the lines of a code object cost (never LINES_KEPT), in time linear in its table, which may be any bytes.  n_units: its code units (two bytes). */
 line_cost far_lines(const uint8_t *table, size_t n_bytes, int32_t first_line, uint32_t n_units);
 
 #endif

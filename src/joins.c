@@ -5,8 +5,10 @@
 static const arm_proof *
 join_of(const shape *s, const site *it, uint8_t arm, uint32_t *n)
 {
+    uint32_t next = 0;
+
     *n = 0;
-    return it->provable & PROVED_JOINED * arm ? shape_proofs(s, arm == LEFT_TAKEN ? it->left : it->right, n) : NULL;
+    return it->provable & PROVED_JOINED * arm ? shape_proofs(s, arm == LEFT_TAKEN ? it->left : it->right, &next, n) : NULL;
 }
 
 bool
@@ -47,10 +49,8 @@ joins_need(const shape *s, const uint8_t *known, uint32_t index)
 }
 
 bool
-joins_are_open(const shape *s, const uint8_t *known, uint32_t offset)
+joins_are_open(const uint8_t *known, const arm_proof *first, uint32_t n)
 {
-    uint32_t n;
-    const arm_proof *first = shape_proofs(s, offset, &n);
     bool open = n != 0;
 
     for (uint32_t i = 0; i < n; i++) {

@@ -36,7 +36,7 @@ int64_t joins_silent(const shape *s, const uint8_t *known, const site *it, uint8
 /* Whether a site must be heard for the sake of one that is silenced, though an arm that leads to their join was taken. */
 bool joins_need(const shape *s, const uint8_t *known, uint32_t index);
 
-/* Whether an instruction is a join that has yet to tell, or that none of its arms is known to have led to. */
-bool joins_are_open(const shape *s, const uint8_t *known, uint32_t offset);
+/* Whether an instruction, which is n proofs, is a join that has yet to tell, or that none of its arms is known to have led to. */
+bool joins_are_open(const uint8_t *known, const arm_proof *first, uint32_t n);
 
 #endif

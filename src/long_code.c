@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "compat.h"
+#include "opcodes.h"
 
 /* The tracer of the main interpreter that has armed long code without LINE since a newcomer came last, or NULL. */
 static _Atomic(Tracer *) exposed; /* is looked at without the lock */
@@ -79,19 +80,38 @@ long_code_unwatch(Tracer *self)
     }
 }
 
-/* Code that may wait keeps LINE: on 3.12 what it goes on with after an `await` or a `yield from` begins the line again for INSTRUCTION,
- * in whatever context it goes on. */
-static uint8_t
+/* Whether code waits for other code: on 3.12 what it goes on with after an `await` or a `yield from` begins the line again for
+ * INSTRUCTION, in whatever context it goes on.  A plain `yield` does not. */
+static bool
+waits(const PyCodeObject *code)
+{
+    if (!(code->co_flags & CO_GENERATOR)) {
+        return code->co_flags & (CO_COROUTINE | CO_ASYNC_GENERATOR);
+    }
+    PyObject *bytecode = PyCode_GetCode((PyCodeObject *)code);
+    if (bytecode == NULL) {
+        PyErr_Clear();
+        return true;
+    }
+    const char *units = PyBytes_AS_STRING(bytecode);
+    Py_ssize_t i = 0, n = PyBytes_GET_SIZE(bytecode);
+    while (i < n && (uint8_t)units[i] != SEND) {
+        i += 2;
+    }
+    Py_DECREF(bytecode);
+    return i < n;
+}
+
+static line_cost
 look_at(const PyCodeObject *code)
 {
-    const int may_wait = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR;
-
-    if (!lines_cost_by_length() || code->co_flags & may_wait) {
+    if (!lines_cost_by_length()) {
         return LINES_NEAR;
     }
     const PyObject *table = code->co_linetable;
-    return (uint8_t)far_lines((const uint8_t *)PyBytes_AS_STRING(table), (size_t)PyBytes_GET_SIZE(table),
-                              code->co_firstlineno, (uint32_t)Py_SIZE(code));
+    const line_cost cost = far_lines((const uint8_t *)PyBytes_AS_STRING(table), (size_t)PyBytes_GET_SIZE(table),
+                                     code->co_firstlineno, (uint32_t)Py_SIZE(code));
+    return cost != LINES_NEAR && waits(code) ? LINES_KEPT : cost;
 }
 
 uint32_t
@@ -104,9 +124,10 @@ uint32_t
 long_code_events(Tracer *self, code_state *state)
 {
     if (state->line_cost == LINES_UNKNOWN) {
-        state->line_cost = look_at(state->code);
+        state->line_cost = (uint8_t)look_at(state->code);
     }
-    if (state->line_cost == LINES_NEAR || (state->line_cost == LINES_FAR && !self->by_task)
+    const uint8_t cost = state->line_cost;
+    if (cost == LINES_NEAR || cost == LINES_KEPT || (cost == LINES_FAR && !self->by_task)
         || self->discovery == self->measuring) {
         return self->full_mask;
     }

@@ -7,6 +7,7 @@
 #include "hits.h"
 #include "pages.h"
 #include "reader_arcs.h"
+#include "reader_hits.h"
 #include "reader_shapes.h"
 #include "recording.h"
 #include "sites.h"
@@ -342,57 +343,11 @@ take_segments(gathered *g, PyObject *segments)
     return 0;
 }
 
-/* Notes in a dictionary of bitmaps that this is what was hit under a context. */
-static int
-add_hit(PyObject *contexts_of, PyObject *bits, PyObject *context)
-{
-    PyObject *contexts = NULL;
-    const int found = bits == NULL || context == NULL ? -1 : PyDict_GetItemRef(contexts_of, bits, &contexts);
-
-    if (found == 0) {
-        contexts = PyList_New(0);
-        if (contexts != NULL && PyDict_SetItem(contexts_of, bits, contexts) < 0) {
-            Py_CLEAR(contexts);
-        }
-    }
-    const int failed = contexts == NULL || PyList_Append(contexts, context) < 0;
-    Py_XDECREF(contexts);
-    Py_XDECREF(bits);
-    Py_XDECREF(context);
-    return failed ? -1 : 0;
-}
-
-/* For each code object: bitmap -> contexts.  Most tests run a function along one of few ways, so that bitmaps are few. */
-static PyObject *
-hits_by_code(const hit_table *h)
-{
-    PyObject *list = PyList_New((Py_ssize_t)h->n_codes);
-
-    for (size_t i = 0; list != NULL && i < h->n_codes; i++) {
-        PyObject *contexts_of = PyDict_New();
-        if (contexts_of == NULL) {
-            Py_CLEAR(list);
-            break;
-        }
-        PyList_SET_ITEM(list, (Py_ssize_t)i, contexts_of);
-    }
-    for (size_t i = 0; list != NULL && i < h->n_patterns; i++) {
-        const hit_pattern *it = &h->patterns[i];
-        PyObject *bits = PyBytes_FromStringAndSize((const char *)h->bits + it->first_byte,
-                                                   (Py_ssize_t)hits_bitmap_bytes(h, it->code));
-        PyObject *context = PyLong_FromLongLong(it->context == EMPTY_CONTEXT ? -1 : (long long)it->context);
-        if (add_hit(PyList_GET_ITEM(list, (Py_ssize_t)it->code), bits, context) < 0) {
-            Py_CLEAR(list);
-        }
-    }
-    return list;
-}
-
 static PyObject *
 recording_dict(const gathered *g)
 {
     PyObject *owner = owner_dict(&g->owner);
-    PyObject *hits = owner == NULL ? NULL : hits_by_code(&g->hits);
+    PyObject *hits = owner == NULL ? NULL : reader_hits_by_code(&g->hits);
 
     if (hits == NULL) {
         Py_XDECREF(owner);

@@ -57,6 +57,7 @@ typedef struct {
     uint32_t next_arc;             /* the id after that of the arc hit last: a guess, to be checked */
     uint32_t next_site;            /* likewise, the site after the one hit last; only before 3.14 */
     uint32_t next_start;           /* likewise, the line_start after the one reached last */
+    uint32_t next_proof;           /* likewise, the arm_proof; only before 3.14 */
     uint32_t armed;                /* events the measuring tool has on it */
     uint32_t n_hot;                /* contexts to come that will have none to spare */
     uint32_t hot_for;              /* how many those were at first; 0: in the last context it had enough to spare */

@@ -103,10 +103,15 @@ shape_start_slot(const shape *s, uint32_t offset, uint32_t *next)
 }
 
 const arm_proof *
-shape_proofs(const shape *s, uint32_t offset, uint32_t *n)
+shape_proofs(const shape *s, uint32_t offset, uint32_t *next, uint32_t *n)
 {
-    uint32_t low = 0, high = s->n_proofs;
+    uint32_t low = *next, high = *next;
 
+    if (low > s->n_proofs || (low > 0 && s->proofs[low - 1].offset >= offset)
+        || (low < s->n_proofs && s->proofs[low].offset < offset)) {
+        low = 0;
+        high = s->n_proofs;
+    }
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
         if (s->proofs[middle].offset < offset) {
@@ -120,6 +125,7 @@ shape_proofs(const shape *s, uint32_t offset, uint32_t *n)
         high++;
     }
     *n = high - low;
+    *next = high;
     return s->proofs + low;
 }
 

@@ -141,8 +141,8 @@ int64_t shape_line_slot(const shape *s, int32_t line);
  * that of the first one behind it, which is the guess for what runs next. */
 int64_t shape_start_slot(const shape *s, uint32_t offset, uint32_t *next);
 
-/* The proofs that executing this instruction is: the first of n. */
-const arm_proof *shape_proofs(const shape *s, uint32_t offset, uint32_t *n);
+/* The proofs that executing this instruction is: the first of n.  *next: as above, of proofs. */
+const arm_proof *shape_proofs(const shape *s, uint32_t offset, uint32_t *next, uint32_t *n);
 
 /* The number of the site with this source, or -1. */
 int64_t shape_site(const shape *s, uint32_t source);

@@ -106,83 +106,6 @@ tracer_fail(Tracer *self)
     Py_DECREF(exception);
 }
 
-/* ---- arming ---- */
-
-int
-tracer_arm(Tracer *self, code_state *state, uint32_t events)
-{
-    if (monitoring_set_local(&self->monitoring, self->measuring, state->code, events) < 0) {
-        if (!PyErr_ExceptionMatches(PyExc_TypeError) && !PyErr_ExceptionMatches(PyExc_SystemError)) {
-            return -1;
-        }
-        PyErr_Clear();  // a code-like object, e.g. Cython's
-        events = 0;
-    }
-    state->armed = events;
-    return 0;
-}
-
-/* The events on code with arms that only INSTRUCTION tells of.  Beside another tool LINE is kept, see change_over. */
-static uint32_t
-events_with_proofs(Tracer *self)
-{
-    int alone = monitoring_is_alone(&self->monitoring);
-    if (alone < 0) {
-        PyErr_Clear();
-    }
-    return alone > 0 ? self->instruction_mask : self->full_mask | self->monitoring.events.instruction;
-}
-
-/* The events that a code object is armed with once its shape is known: JUMP and PY_START only where LINE misses something
- * without them, or we want to know how busy the code is. */
-static uint32_t
-events_on(Tracer *self, code_state *state)
-{
-    const event_masks *events = &self->monitoring.events;
-    uint32_t mask = long_code_events(self, state);
-
-    if (!state->has_shape || !(mask & events->line)) {
-        return mask;
-    }
-    if (state->shape.has_eventless_arms && !self->lines_only) {
-        return events_with_proofs(self);
-    }
-    if (!state->shape.has_inline_loops) {
-        mask &= ~events->jump;
-    }
-    if (!state->shape.has_lines_by_resume && !state->shape.has_inline_targets) {
-        mask &= ~(events->py_start | events->py_resume);
-    }
-    return mask;
-}
-
-int
-tracer_rearm(Tracer *self, code_state *state)
-{
-    PyCodeObject *code = registry_hold_code(state);
-    if (code == NULL) {
-        return 0;
-    }
-    int failed = tracer_arm(self, state, 0) < 0 || tracer_arm(self, state, events_on(self, state)) < 0;
-    Py_DECREF(code);
-    return failed ? -1 : 0;
-}
-
-int
-tracer_rearm_touched(Tracer *self)
-{
-    list_link *touched = &self->registry->touched;
-    while (touched->next != touched) {
-        code_state *state = STATE_OF_TOUCHED(touched->next);
-        registry_untouch(state);
-        if (state->file != NULL && tracer_rearm(self, state) < 0) {
-            return -1;
-        }
-        self->n_rearmed++;
-    }
-    return 0;
-}
-
 /* ---- hits ---- */
 
 /* The first event of a code object in a context. */
@@ -250,7 +173,7 @@ prepare(Tracer *self, code_state *state)
         return -1;
     }
     if (state->shape.has_eventless_arms && !(state->armed & self->monitoring.events.instruction) && !self->lines_only
-        && tracer_arm(self, state, events_with_proofs(self)) < 0) {
+        && tracer_arm_with_proofs(self, state) < 0) {
         tracer_fail(self);
         return -1;
     }
@@ -496,10 +419,10 @@ is_proved_elsewhere(Tracer *self, code_state *state, uint32_t index)
         *known |= WAITING;
         return false;
     }
-    if (state->arm_patience != 0 && state->spare == 0 && --state->arm_patience == 0) {
+    if (state->arm_patience != 0 && --state->arm_patience == 0) {
         change_over(self, state);
     }
-    if (!(state->armed & self->monitoring.events.instruction) || state->spare != 0) {
+    if (!(state->armed & self->monitoring.events.instruction)) {
         return false;
     }
     if (it->provable & PROVED_ALONE * missing) {
@@ -531,7 +454,11 @@ on_branch(CALLBACK_ARGS)  /* (code, source, destination): before 3.14, of both a
     }
     const uint8_t arm = state->shape.sites[index].left == number_of(args[2]) ? LEFT_TAKEN : RIGHT_TAKEN;
     const uint8_t *known = &state->arms_taken[index];
-    if (*known == (arm | WAITING) && state->spare == 0) {
+    if (state->spare != 0) {  // whatever has events to spare has no test that is silenced
+        hit_arm(self, state, (uint32_t)index, arm);
+        return silence(self, state);
+    }
+    if (*known == (arm | WAITING)) {
         return Py_NewRef(Py_None);
     }
     hit_arm(self, state, (uint32_t)index, arm);
@@ -540,7 +467,7 @@ on_branch(CALLBACK_ARGS)  /* (code, source, destination): before 3.14, of both a
     const bool may_end =
         !joins_need(&state->shape, state->arms_taken, (uint32_t)index)
         && ((*known & BOTH_TAKEN) == BOTH_TAKEN || self->failed || is_proved_elsewhere(self, state, (uint32_t)index));
-    if (!may_end && state->spare == 0 && (state->arm_patience == 0 || *known & WAITING)) {
+    if (!may_end && (state->arm_patience == 0 || *known & WAITING)) {
         quiet_remember(args[0], number_of(args[1]), number_of(args[2]));
     }
     return may_end ? result : Py_NewRef(Py_None);  // both are immortal
@@ -611,9 +538,9 @@ static bool
 hit_proved(Tracer *self, code_state *state, uint32_t offset)
 {
     uint32_t n;
+    const arm_proof *first = shape_proofs(&state->shape, offset, &state->next_proof, &n);
     const bool is_told = state->is_led_to_join;
     state->is_led_to_join = false;
-    const arm_proof *first = shape_proofs(&state->shape, offset, &n);
     for (const arm_proof *it = first; it < first + n; it++) {
         const bool alone = state->shape.sites[it->site].provable & PROVED_ALONE << it->arm;
         if (alone || (state->arms_taken[it->site] & TOLD_BY_JOIN && !is_told)) {
@@ -621,7 +548,7 @@ hit_proved(Tracer *self, code_state *state, uint32_t offset)
             quiet_forget();  // the site may be silenced
         }
     }
-    return TESTS_ARE_OF_BOOLS || !joins_are_open(&state->shape, state->arms_taken, offset);
+    return TESTS_ARE_OF_BOOLS || !joins_are_open(state->arms_taken, first, n);
 }
 
 static PyObject *

@@ -144,15 +144,6 @@ void tracer_callbacks(const Tracer *self, tracer_callback table[N_CALLBACKS]);
 /* What sys.monitoring calls where there is no GIL: calls the callback's function with the lock. */
 PyObject *tracer_on_event(CALLBACK_ARGS);
 
-/* Sets M's local events on a code object.  One that monitoring can't instrument is left alone. */
-int tracer_arm(Tracer *self, code_state *state, uint32_t events);
-
-/* Arms a code object anew, with all events that tell something: what was silenced fires again, of this tool and of no other. */
-int tracer_rearm(Tracer *self, code_state *state);
-
-/* Arms again what was touched since the last switch, and forgets that it was. */
-int tracer_rearm_touched(Tracer *self);
-
 /* Begins a new serial: every arc counts as not hit. */
 static inline void
 tracer_begin_serial(Tracer *self)
@@ -163,6 +154,20 @@ tracer_begin_serial(Tracer *self)
 
 /* Keeps the exception that is set (or the recording's errno) as the reason why recording stopped. */
 void tracer_fail(Tracer *self);
+
+/* ---- arming.c ---- */
+
+/* Sets M's local events on a code object.  One that monitoring can't instrument is left alone. */
+int tracer_arm(Tracer *self, code_state *state, uint32_t events);
+
+/* Adds INSTRUCTION, which alone tells of some of its arms. */
+int tracer_arm_with_proofs(Tracer *self, code_state *state);
+
+/* Arms a code object anew, with all events that tell something: what was silenced fires again, of this tool and of no other. */
+int tracer_rearm(Tracer *self, code_state *state);
+
+/* Arms again what was touched since the last switch, and forgets that it was. */
+int tracer_rearm_touched(Tracer *self);
 
 /* ---- long_code.c ---- */
 

@@ -142,12 +142,14 @@ drive(run(2))
 """
 COROUTINE = f"async {LOOPS.format('await Step()', 'await Step()')}{WAITS}"
 GENERATOR = LOOPS.format("yield from Step().__await__()", "yield from Step().__await__()") + WAITS
+YIELDS = LOOPS.format("t = (yield) or 0", "t = ((yield) or 0) + ((yield) or 0)") + WAITS
 PROGRAMS = {
     "module": MODULE,
     "function": loops(N) + CALLS,
     "middle": MIDDLE,
     "coroutine": COROUTINE,
     "generator": GENERATOR,
+    "yields": YIELDS,
 }
 
 

@@ -62,8 +62,8 @@ class Notes:
         self._read(recording)
         while wait and over and self.lost and self._age(recording) < PATIENCE:
             time.sleep(WAIT)
-            if recording:
-                recording.read()
+            if recording and not all(pid for _, pid, _ in recording.forks):
+                recording.read()  # the child writes into it
             self._read(recording)
 
     def _read(self, recording: Found | None) -> None:
