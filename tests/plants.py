@@ -147,11 +147,13 @@ DEFECTS = {
         "JUMP is not armed again where a loop lies within a line",
         "if (!state->shape.has_inline_loops) {",
         "if (true) {",
+        file="src/arming.c",
     ),
     "armed-without-line": of_tracer(
         "LINE is not armed again",
         "tracer_arm(self, state, events_on(self, state)) < 0;",
         "tracer_arm(self, state, events_on(self, state) & ~self->monitoring.events.line) < 0;",
+        file="src/arming.c",
     ),
     "running-not-met": of_tracer(
         "frames that exist at start are not looked for",
@@ -222,11 +224,13 @@ DEFECTS = {
         "if (state->file != NULL && tracer_rearm(self, state) < 0) {\n            return -1;\n        }\n        self->n_rearmed++;",
         "if (state->file != NULL && !(state->lines_left == 0 && state->shape.has_inline_targets)\n"
         "            && tracer_rearm(self, state) < 0) {\n            return -1;\n        }\n        self->n_rearmed++;",
+        file="src/arming.c",
     ),
     "starts-not-armed": of_tracer(
         "PY_START is not armed again where LINE needs it",
         "if (!state->shape.has_lines_by_resume && !state->shape.has_inline_targets) {",
         "if (!state->shape.has_inline_targets) {",
+        file="src/arming.c",
     ),
     "right-by-destination": Defect(
         "RIGHT known by its destination alone",

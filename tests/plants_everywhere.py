@@ -12,10 +12,34 @@ BEFORE, TASKS, TEMPLATES, STRESS = (
     "free_threading/test_stress.py",
 )
 ORACLE, C_JOINS = "the oracle", "c/test_joins"
-NEW, OLD, FREE = "3.14", "3.13", "3.13t"
+NEW, OLD, OLDEST, FREE = "3.14", "3.13", "3.12", "3.13t"
 
 EVERYWHERE: dict[str, tuple[str, str, str, str, str, str]] = {
     # ---- one event for both arms
+    "spare-arm-lost": (
+        "an arm is not kept while its code has events to spare",
+        "src/tracer.c",
+        "        hit_arm(self, state, (uint32_t)index, arm);\n        return silence(self, state);\n    }\n    if (*known",
+        "        return silence(self, state);\n    }\n    if (*known",
+        "test_tracer.py",
+        OLD,
+    ),
+    "waits-by-instruction": (
+        "a long generator that waits for another goes by INSTRUCTION",
+        "src/long_code.c",
+        "    return i < n;",
+        "    return false;",
+        "test_long_code.py",
+        OLDEST,
+    ),
+    "patterns-by-their-beginning": (
+        "two patterns of a code object are one if they differ in the last byte alone",
+        "src/reader_hits.c",
+        "bits, n_bytes) != 0) {",
+        "bits, n_bytes - 1) != 0) {",
+        "test_reader.py",
+        OLD,
+    ),
     "joined-twice": (
         "two arms of one join are told by it",
         "src/joins.c",
