@@ -52,3 +52,29 @@ def test_modules_without_source(place: Place) -> None:
     report = place.covcore("report")
     assert report.status == 0
     assert "only.py cannot be read" in report.stderr
+
+
+def test_a_package_without_source(place: Place) -> None:
+    """As a module: its files are named in the report, and count for nothing."""
+    place.write("package/__init__.py", "from package.part import choose\n")
+    place.write("package/part.py", MODULE)
+    assert place.python("-m", "compileall", "-q", "-b", "package").status == 0
+    for source in (place.folder / "package").glob("*.py"):
+        source.unlink()
+    place.write("program.py", "import package\npackage.choose(0)\n")
+    assert place.covcore("run", "program.py").status == 0
+    assert (place.lines()["__init__.py"], place.lines()["part.py"]) == ({1}, {1, 2, 4})
+    rows = [line.split(maxsplit=1) for line in place.covcore("report").stdout.splitlines() if "package" in line]
+    assert rows == [["package/__init__.py", "no source"], ["package/part.py", "no source"]]
+
+
+def test_frozen_modules(place: Place) -> None:
+    """They run as ever, and none is in the data: those of Python's start-up, and one that the program imports."""
+    place.write(
+        "program.py",
+        "import __hello__, __phello__.spam, zipimport\n__hello__.main()\nprint(__hello__.__spec__.origin)\n",
+    )
+    bare, done = place.python("program.py"), place.covcore("run", "program.py")
+    assert (done.status, done.stdout, done.stderr) == (bare.status, bare.stdout, bare.stderr)
+    assert bare.stdout.endswith("\nfrozen\n")
+    assert place.lines() == {"program.py": {1, 2, 3}}
