@@ -80,7 +80,7 @@ explore: $(PY:%=.venv/%/.built) ## tests of generated examples, each of the ROUN
 	    COVCORE_EXPLORE=1 nice $(call python,$$version) -m pytest -q $(PYTEST_ARGS) -k "generated or hypothesis" $(ARGS) $(generating); \
 	done; done
 
-PLANTED = 3.14 3.13 3.13t # where defects are planted: tests/plants_everywhere.py says which where
+PLANTED = 3.14 3.13 3.13t $(filter 3.12,$(PY)) # where defects are planted: tests/plants_everywhere.py says which where
 
 plants: $(PLANTED:%=.venv/%/.built) ## plant defects in copies of the tree and see the oracle and the tests find them; ARGS="NAME .." some; writes docs/oracles.md
 	cd tests && nice $(call python,3.14) -m plants $(ARGS)

@@ -78,55 +78,51 @@ shape_line_slot(const shape *s, int32_t line)
     return low < s->n_lines && s->lines[low] == line ? (int64_t)low : -1;
 }
 
-int64_t
-shape_start_slot(const shape *s, uint32_t offset, uint32_t *next)
+/* Which of n items is the first from an offset on; n: none.  Items have so many bytes, begin with their offset, and ascend by it.  Code runs
+ * on, so mostly it is the one that is guessed. */
+static inline uint32_t
+first_from(const void *items, size_t size, uint32_t n, uint32_t offset, uint32_t guess)
 {
-    uint32_t low = *next, high = *next;
+#define OFFSET_OF(i) (*(const uint32_t *)(const void *)((const char *)items + (size_t)(i) * size))
+    uint32_t low = guess, high = guess;
 
-    if (low > s->n_starts || (low > 0 && s->starts[low - 1].offset >= offset)
-        || (low < s->n_starts && s->starts[low].offset < offset)) {
+    if (low > n || (low > 0 && OFFSET_OF(low - 1) >= offset) || (low < n && OFFSET_OF(low) < offset)) {
         low = 0;
-        high = s->n_starts;
+        high = n;
     }
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
-        if (s->starts[middle].offset < offset) {
+        if (OFFSET_OF(middle) < offset) {
             low = middle + 1;
         }
         else {
             high = middle;
         }
     }
-    const bool is_start = low < s->n_starts && s->starts[low].offset == offset;
-    *next = low + is_start;
-    return is_start ? (int64_t)s->starts[low].slot : -1;
+    return low;
+#undef OFFSET_OF
+}
+
+int64_t
+shape_start_slot(const shape *s, uint32_t offset, uint32_t *next)
+{
+    const uint32_t first = first_from(s->starts, sizeof(*s->starts), s->n_starts, offset, *next);
+    const bool is_start = first < s->n_starts && s->starts[first].offset == offset;
+
+    *next = first + is_start;
+    return is_start ? (int64_t)s->starts[first].slot : -1;
 }
 
 const arm_proof *
 shape_proofs(const shape *s, uint32_t offset, uint32_t *next, uint32_t *n)
 {
-    uint32_t low = *next, high = *next;
+    const uint32_t first = first_from(s->proofs, sizeof(*s->proofs), s->n_proofs, offset, *next);
 
-    if (low > s->n_proofs || (low > 0 && s->proofs[low - 1].offset >= offset)
-        || (low < s->n_proofs && s->proofs[low].offset < offset)) {
-        low = 0;
-        high = s->n_proofs;
+    for (*next = first; *next < s->n_proofs && s->proofs[*next].offset == offset;) {
+        ++*next;
     }
-    while (low < high) {
-        const uint32_t middle = low + (high - low) / 2;
-        if (s->proofs[middle].offset < offset) {
-            low = middle + 1;
-        }
-        else {
-            high = middle;
-        }
-    }
-    while (high < s->n_proofs && s->proofs[high].offset == offset) {
-        high++;
-    }
-    *n = high - low;
-    *next = high;
-    return s->proofs + low;
+    *n = *next - first;
+    return s->proofs + first;
 }
 
 /* The number of sites whose source is below the offset.  Sites are spread over code more or less evenly, so the search

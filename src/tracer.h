@@ -160,7 +160,7 @@ void tracer_fail(Tracer *self);
 /* Sets M's local events on a code object.  One that monitoring can't instrument is left alone. */
 int tracer_arm(Tracer *self, code_state *state, uint32_t events);
 
-/* Adds INSTRUCTION, which alone tells of some of its arms. */
+/* Arms a code object with INSTRUCTION, which alone tells of some of its arms: in place of LINE, beside another tool with it. */
 int tracer_arm_with_proofs(Tracer *self, code_state *state);
 
 /* Arms a code object anew, with all events that tell something: what was silenced fires again, of this tool and of no other. */

@@ -63,7 +63,7 @@ class Notes:
         while wait and over and self.lost and self._age(recording) < PATIENCE:
             time.sleep(WAIT)
             if recording and not all(pid for _, pid, _ in recording.forks):
-                recording.read()  # the child writes into it
+                recording.read()  # a forked child says so there
             self._read(recording)
 
     def _read(self, recording: Found | None) -> None:

@@ -24,18 +24,24 @@ is_open(const uint8_t *known, uint32_t offset)
     return joins_are_open(known, first, n);
 }
 
+/* Whether an instruction is so many proofs, the first of which is this one, whatever is guessed. */
+static bool
+proves(uint32_t offset, uint32_t first, uint32_t n_proofs)
+{
+    bool found = true;
+
+    for (uint32_t guess = 0; guess <= S.n_proofs + 1; guess++) {
+        uint32_t n, next = guess;
+        found = found && shape_proofs(&S, offset, &next, &n) == &proofs[first] && n == n_proofs && next == first + n;
+    }
+    return found;
+}
+
 static void
 test_proofs_by_instruction(void)
 {
-    for (uint32_t guess = 0; guess <= S.n_proofs + 1; guess++) {
-        uint32_t n, next = guess;
-
-        CHECK(shape_proofs(&S, OWN, &next, &n) == &proofs[3] && n == 1 && next == 4);
-        CHECK(shape_proofs(&S, JOIN, (next = guess, &next), &n) == &proofs[4] && n == 2 && next == 6);
-        CHECK((shape_proofs(&S, OWN + 2, (next = guess, &next), &n), n == 0) && next == 4);
-        CHECK((shape_proofs(&S, JOIN + 2, (next = guess, &next), &n), n == 0) && next == 6);
-        CHECK((shape_proofs(&S, 0, (next = guess, &next), &n), n == 0) && next == 0);
-    }
+    CHECK(proves(OWN, 3, 1) && proves(JOIN, 4, 2));
+    CHECK(proves(OWN + 2, 4, 0) && proves(JOIN + 2, 6, 0) && proves(0, 0, 0));
 }
 
 static void
